@@ -1,0 +1,24 @@
+"""The nouns: what flows through Kiln. Frozen values over read-only arrays; nothing here does work or imports more than numpy."""
+
+from kiln.asset.asset import Asset, InputFile, Step
+from kiln.asset.conventions import VIEW_AZIMUTH_DEGREES, VIEWS, View
+from kiln.asset.material import Material
+from kiln.asset.mesh import Mesh, Projection
+from kiln.asset.package import Package
+from kiln.asset.picture import Picture
+from kiln.asset.report import Report
+
+__all__ = [
+    "VIEWS",
+    "VIEW_AZIMUTH_DEGREES",
+    "Asset",
+    "InputFile",
+    "Material",
+    "Mesh",
+    "Package",
+    "Picture",
+    "Projection",
+    "Report",
+    "Step",
+    "View",
+]

@@ -1,0 +1,63 @@
+"""Asset: what flows between stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kiln.asset.material import Material
+from kiln.asset.mesh import Mesh
+from kiln.asset.picture import Picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputFile:
+    """A file the asset was made from, for the manifest."""
+
+    name: str
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one stage did: with which parameters, and what it has to say of it. No times: the same run must give the same record."""
+
+    stage: str
+    params: Mapping[str, object]
+    notes: tuple[str, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asset:
+    """One game asset on its way: a dense source, then the game mesh with its maps, LODs and hulls, all in one frame."""
+
+    name: str
+    """A safe identifier: letters, digits and underscores."""
+
+    source: Mesh
+    """The dense mesh that detail and colour are taken from."""
+
+    source_materials: tuple[Material, ...] = ()
+    """What `source.material_ids` counts into."""
+
+    mesh: Mesh | None = None
+    """The game mesh, LOD0; from `simplify` on."""
+
+    material: Material | None = None
+    """The game mesh's baked maps; from `bake` on."""
+
+    lods: tuple[Mesh, ...] = ()
+    """LOD1, LOD2, ...: coarser and coarser, sharing LOD0's UV layout and material."""
+
+    hulls: tuple[Mesh, ...] = ()
+    """Convex collision hulls, closed, outward."""
+
+    pictures: tuple[Picture, ...] = ()
+    """The cut-out pictures it was generated from; empty for a mesh that came as a file."""
+
+    inputs: tuple[InputFile, ...] = ()
+
+    history: tuple[Step, ...] = ()

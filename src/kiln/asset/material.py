@@ -1,0 +1,48 @@
+"""Material: the maps and factors of one metallic-roughness surface (glTF 2.0, section 3.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from kiln.asset.freeze import freeze_arrays
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Material:
+    """Maps are None when absent; a factor multiplies its map, or stands alone. Maps of one material may differ in size."""
+
+    name: str = "material"
+
+    base_color: UInt8[np.ndarray, "h1 w1 4"] | None = None
+    """sRGB-encoded, straight alpha."""
+
+    base_color_factor: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    """Linear."""
+
+    normal: UInt8[np.ndarray, "h2 w2 3"] | None = None
+    """Tangent space, OpenGL (+Y); 128 is zero, texel / 127.5 - 1 is the component."""
+
+    orm: UInt8[np.ndarray, "h3 w3 3"] | None = None
+    """Linear: R occlusion, G roughness, B metallic."""
+
+    roughness_factor: float = 1.0
+    metallic_factor: float = 1.0
+
+    emissive: UInt8[np.ndarray, "h4 w4 3"] | None = None
+    """sRGB-encoded."""
+
+    emissive_factor: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Linear."""
+
+    guessed: UInt8[np.ndarray, "h5 w5"] | None = None
+    """255 where no picture shows the surface and its colour was guessed, 0 where one does. Travels beside the package, not in the GLB."""
+
+    alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
+    double_sided: bool = False
+
+    def __post_init__(self) -> None:
+        freeze_arrays(self)

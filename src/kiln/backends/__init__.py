@@ -1,0 +1,1 @@
+"""Models behind the verbs: roles (Protocols), cards, the registry, and one file or folder a backend."""

@@ -1,0 +1,85 @@
+"""Every error Kiln raises on purpose. The branch says who is at fault, and so the exit code.
+
+    KilnError
+    ├── InputError            3   what was given cannot be used
+    │   ├── PictureError          a picture is missing, broken, empty or says nothing
+    │   ├── ModelError            a mesh file is missing, broken or holds no surface
+    │   ├── RecipeError           a recipe names something unknown, out of range or out of order
+    │   └── CutoutError           no subject could be told from the background
+    ├── SetupError            4   this machine lacks something: an extra, a right to write, disk space
+    ├── BackendError          5   a model or a native library failed
+    │   └── TimeLimitError        it ran past its time limit and was stopped
+    ├── PostconditionError    6   a stage looked at its own result and it is not what it promised
+    └── Cancelled           130   the user said stop
+
+A message says what is wrong, then how to cure it. Anything else that escapes is a bug: exit code 1.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class KilnError(Exception):
+    """Any failure Kiln foresees; the message is meant for people."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(KilnError):
+    """What was given cannot be used; the message says why and what would be accepted."""
+
+    exit_code = 3
+
+
+class PictureError(InputError):
+    """A picture is missing, broken, too large, empty or of one flat colour."""
+
+
+class ModelError(InputError):
+    """A mesh file is missing, broken, unsafe or holds no usable surface."""
+
+
+class RecipeError(InputError):
+    """A recipe or parameter names something unknown, out of range or out of order."""
+
+
+class CutoutError(InputError):
+    """No subject could be told from the background."""
+
+
+class SetupError(KilnError):
+    """This machine lacks something: an optional extra, a right to write, disk space."""
+
+    exit_code = 4
+
+
+class BackendError(KilnError):
+    """A model or a native library failed; the input and the set-up were in order."""
+
+    exit_code = 5
+
+
+class TimeLimitError(BackendError):
+    """A step ran past its time limit and was stopped."""
+
+
+class PostconditionError(KilnError):
+    """A stage looked at its own result and it is not what the stage promises."""
+
+    exit_code = 6
+
+
+class Cancelled(KilnError):
+    """The user said stop; nothing half-written is left behind."""
+
+    exit_code = 130
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The tail of a message about an unknown name: the nearest known one, or the list of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""Faces are thin and equal: parse, call the pipeline, present. No face imports a stage."""

@@ -1,0 +1,1 @@
+"""Asset <-> file, one format a file. Readers trust nothing they read."""

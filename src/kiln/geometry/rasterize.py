@@ -1,0 +1,67 @@
+"""Which triangle covers each pixel: for texels (points are UVs) and for views (points are projected, with depth)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int32, Shaped, UInt32
+
+from kiln.asset import Mesh
+from kiln.asset.freeze import freeze_arrays
+from kiln.kernels import in_threads
+from kiln.kernels.raster import rasterize_rows
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fragments:
+    """What lies under each pixel's centre."""
+
+    triangle: Int32[np.ndarray, "height width"]
+    """-1 where there is none."""
+
+    bary: Float32[np.ndarray, "height width 2"]
+    """Weights of the triangle's second and third corner; the first has the rest."""
+
+    depth: Float32[np.ndarray, "height width"]
+    """+inf where there is no triangle."""
+
+    def __post_init__(self) -> None:
+        freeze_arrays(self)
+
+
+def rasterize(
+    points: Float64[np.ndarray, "vertices 2"],
+    triangles: UInt32[np.ndarray, "triangles 3"],
+    *,
+    width: int,
+    height: int,
+    depth: Float64[np.ndarray, " vertices"] | None = None,
+) -> Fragments:
+    """The nearest triangle under each pixel's centre; points are in pixels, the centre of pixel (i, j) being (i + .5, j + .5).
+
+    Without depth, the lowest-numbered triangle wins where several overlap. Both windings are drawn, nothing is clipped in depth.
+    """
+    owner = np.full((height, width), -1, np.int32)
+    bary = np.zeros((height, width, 2), np.float32)
+    nearest = np.full((height, width), np.inf, np.float32)
+    flat = np.zeros(len(points)) if depth is None else depth
+    in_threads(lambda first, last: rasterize_rows(points, flat, triangles, owner, bary, nearest, first, last), height, at_least=64)
+    return Fragments(triangle=owner, bary=bary, depth=nearest)
+
+
+def rasterize_uvs(mesh: Mesh, *, width: int, height: int) -> Fragments:
+    """The triangle at each texel of a width x height map laid out by the mesh's UVs."""
+    if mesh.uvs is None:
+        raise ValueError("rasterize_uvs: the mesh has no UVs")
+    return rasterize(mesh.uvs.astype(np.float64) * (width, height), mesh.triangles, width=width, height=height)
+
+
+def interpolate(
+    attribute: Shaped[np.ndarray, "vertices channels"],
+    triangles: UInt32[np.ndarray, "n 3"],
+    bary: Float32[np.ndarray, "n 2"],
+) -> Shaped[np.ndarray, "n channels"]:
+    """A vertex attribute at n points, each given by its triangle's corners and barycentrics (weights of corners two and three)."""
+    first = attribute[triangles[:, 0]]
+    return first + (attribute[triangles[:, 1]] - first) * bary[:, :1] + (attribute[triangles[:, 2]] - first) * bary[:, 1:]

@@ -1,0 +1,1 @@
+"""Pure pixels -> pixels, one verb a file."""

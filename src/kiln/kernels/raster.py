@@ -1,0 +1,69 @@
+"""Triangles to pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kiln.kernels import compiled
+
+
+@compiled
+def rasterize_rows(
+    points: np.ndarray,
+    depth: np.ndarray,
+    triangles: np.ndarray,
+    owner: np.ndarray,
+    bary: np.ndarray,
+    nearest: np.ndarray,
+    first_row: int,
+    last_row: int,
+) -> None:
+    """Fill rows first_row <= j < last_row with the triangle that covers each pixel's centre and the barycentrics there.
+
+    points (V, 2) float64, pixels: the centre of pixel (column i, row j) is (i + .5, j + .5); depth (V,) float64, smaller is nearer
+    and wins, ties go to the lower triangle number; triangles (F, 3) uint32. owner (H, W) int32 filled with -1, bary (H, W, 2) float32 (weights of the
+    second and third corner), nearest (H, W) float32 filled with +inf are written. Both windings are drawn. The top-left rule gives a centre
+    that lies exactly on an edge to one of its two triangles, never to both or none.
+    """
+    width = owner.shape[1]
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = points[a, 0], points[a, 1]
+        bx, by = points[b, 0], points[b, 1]
+        cx, cy = points[c, 0], points[c, 1]
+        double_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if not abs(double_area) > 1e-12:
+            continue
+        top = max(first_row, int(np.ceil(min(ay, by, cy) - 0.5)))
+        bottom = min(last_row - 1, int(np.floor(max(ay, by, cy) - 0.5)))
+        left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
+        right = min(width - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
+        if top > bottom or left > right:
+            continue
+        sign = 1.0 if double_area > 0 else -1.0
+        # Edge functions opposite to corners b and c and a; sign makes the inside positive for both windings.
+        eax, eay = sign * (cx - bx), sign * (cy - by)
+        ebx, eby = sign * (ax - cx), sign * (ay - cy)
+        ecx, ecy = sign * (bx - ax), sign * (by - ay)
+        keep_a = eay < 0 or (eay == 0 and eax > 0)
+        keep_b = eby < 0 or (eby == 0 and ebx > 0)
+        keep_c = ecy < 0 or (ecy == 0 and ecx > 0)
+        scale = 1.0 / abs(double_area)
+        for j in range(top, bottom + 1):
+            y = j + 0.5
+            for i in range(left, right + 1):
+                x = i + 0.5
+                wa = eax * (y - by) - eay * (x - bx)
+                wb = ebx * (y - cy) - eby * (x - cx)
+                wc = ecx * (y - ay) - ecy * (x - ax)
+                if wa < 0 or wb < 0 or wc < 0:
+                    continue
+                if (wa == 0 and not keep_a) or (wb == 0 and not keep_b) or (wc == 0 and not keep_c):
+                    continue
+                vb, vc = wb * scale, wc * scale
+                z = depth[a] + vb * (depth[b] - depth[a]) + vc * (depth[c] - depth[a])
+                if z < nearest[j, i]:
+                    nearest[j, i] = z
+                    owner[j, i] = t
+                    bary[j, i, 0] = vb
+                    bary[j, i, 1] = vc

@@ -1,0 +1,1 @@
+"""The proof of quality: measures of written files, preview sheets, and the report page."""

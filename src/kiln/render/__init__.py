@@ -1,0 +1,1 @@
+"""Pictures of assets, drawn on the CPU."""

@@ -1,0 +1,101 @@
+"""What a stage is: a name, Params, and a function `(thing, params, context) -> thing`, with what it reads and writes said up front.
+
+Because things are values and a stage declares the fields of Asset it reads and writes, the runner can check a recipe before any work, and
+run stages that do not depend on each other side by side.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+from kiln.errors import Cancelled
+
+
+class Params(BaseModel):
+    """A stage's parameters: frozen, unknown names refused. Each Field has a default, bounds, a description, and its unit where it has one.
+
+    The command line's flags, the recipes' tables and the JSON schemas are all made from these.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Context:
+    """What a stage may say to the world while it runs: notes, measures, progress; and whether to stop."""
+
+    def __init__(
+        self,
+        *,
+        on_progress: Callable[[float, str], None] | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        self.notes: list[str] = []
+        self.measures: dict[str, float] = {}
+        self._on_progress = on_progress
+        self._cancelled = cancelled
+
+    def note(self, sentence: str) -> None:
+        """A sentence for people, kept in the report: what was decided or done, with numbers."""
+        self.notes.append(sentence)
+
+    def measure(self, **values: float) -> None:
+        """Numbers for machines, kept in the report under this stage."""
+        self.measures |= {name: float(value) for name, value in values.items()}
+
+    def progress(self, share: float, words: str = "") -> None:
+        """How far the stage is, 0 to 1. Raises Cancelled when the user said stop, so call it between long steps."""
+        if self._cancelled is not None and self._cancelled.is_set():
+            raise Cancelled("stopped: nothing was written")
+        if self._on_progress is not None:
+            self._on_progress(share, words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A verb of the pipeline. Call it with a thing and, optionally, params (an instance, or keywords) and a context."""
+
+    name: str
+    summary: str
+    """First line of the function's docstring."""
+
+    function: Callable[[Any, Any, Context], Any]
+    params: type[Params]
+    takes: Any
+    """Type of thing it works on: Picture, tuple[Picture, ...] or Asset."""
+
+    gives: Any
+    reads: frozenset[str]
+    """Features of Asset it needs: field names, and "uvs" for a mesh that is unwrapped."""
+
+    writes: frozenset[str]
+
+    def __call__(self, thing: Any, params: Params | None = None, context: Context | None = None, **overrides: Any) -> Any:
+        """Run the stage alone: `simplify(asset, triangles=500)`."""
+        chosen = self.params.model_validate((params.model_dump() if params else {}) | overrides)
+        return self.function(thing, chosen, context or Context())
+
+
+def stage(*, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()) -> Callable[[Callable[[Any, Any, Context], Any]], Stage]:
+    """Make a Stage of a function `(thing, params, context) -> thing`; its types come from the annotations."""
+
+    def make(function: Callable[[Any, Any, Context], Any]) -> Stage:
+        hints = get_type_hints(function)
+        gives = hints.pop("return")
+        takes, params, _ = hints.values()
+        return Stage(
+            name=function.__name__,
+            summary=(function.__doc__ or "").strip().splitlines()[0],
+            function=function,
+            params=params,
+            takes=takes,
+            gives=gives,
+            reads=frozenset(reads),
+            writes=frozenset(writes),
+        )
+
+    return make
