@@ -9,4 +9,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 # Kernels are not hooked: numba compiles their source.
-install_import_hook(["kiln.asset", "kiln.geometry", "kiln.imaging", "kiln.formats", "kiln.render"], "beartype.beartype").install()
+install_import_hook(["kiln.asset", "kiln.geometry", "kiln.imaging", "kiln.formats", "kiln.render"], "beartype.beartype")

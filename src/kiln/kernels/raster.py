@@ -21,9 +21,9 @@ def rasterize_rows(
     """Fill rows first_row <= j < last_row with the triangle that covers each pixel's centre and the barycentrics there.
 
     points (V, 2) float64, pixels: the centre of pixel (column i, row j) is (i + .5, j + .5); depth (V,) float64, smaller is nearer
-    and wins, ties go to the lower triangle number; triangles (F, 3) uint32. owner (H, W) int32 filled with -1, bary (H, W, 2) float32
-    (weights of the second and third corner), nearest (H, W) float32 filled with +inf are written. Both windings are drawn. The top-left rule gives a centre
-    that lies exactly on an edge to one of its two triangles, never to both or none.
+    and wins, ties go to the lower triangle number; triangles (F, 3) uint32. Written: owner (H, W) int32, filled with -1; bary (H, W, 2)
+    float32, weights of the second and third corner; nearest (H, W) float32, filled with +inf. Both windings are drawn. The top-left rule
+    gives a centre that lies exactly on an edge to one of its two triangles, never to both or none.
     """
     width = owner.shape[1]
     for t in range(len(triangles)):

@@ -7,12 +7,14 @@ run stages that do not depend on each other side by side.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
 
+from kiln.backends import registry
+from kiln.backends.card import Options, Role
 from kiln.errors import Cancelled
 
 
@@ -25,6 +27,35 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class BackendParams(Params):
+    """Parameters of a stage that a backend does the work of: its name, and that backend's own options beside the stage's parameters.
+
+    `GenerateParams(backend="silhouette", thickness=1.2)` finds `thickness` among the options of the card called silhouette.
+    """
+
+    role: ClassVar[Role]
+    backend: str
+    options: SerializeAsAny[Options] | None = None
+    """An instance of the card's Options; None is replaced by its defaults."""
+
+    @classmethod
+    def option_names(cls, backend: str) -> tuple[str, ...]:
+        """Names of this backend's options."""
+        return tuple(registry.find(cls.role, backend).options.model_fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        card = registry.find(cls.role, given.get("backend", cls.model_fields["backend"].default))
+        options = given.get("options") or {}
+        options = options.model_dump() if isinstance(options, Options) else dict(options)
+        options |= {name: value for name, value in given.items() if name not in cls.model_fields}
+        own = {name: value for name, value in given.items() if name in cls.model_fields}
+        return own | {"options": card.options.model_validate(options)}
+
+
 class Context:
     """What a stage may say to the world while it runs: notes, measures, progress; and whether to stop."""
 
@@ -33,7 +64,11 @@ class Context:
         *,
         on_progress: Callable[[float, str], None] | None = None,
         cancelled: threading.Event | None = None,
+        recipe: Mapping[str, Any] | None = None,
     ) -> None:
+        self.recipe = recipe
+        """The whole recipe as plain data, for the manifest; None for a stage that runs alone."""
+
         self.notes: list[str] = []
         self.measures: dict[str, float] = {}
         self._on_progress = on_progress
@@ -78,6 +113,12 @@ class Stage:
         """Run the stage alone: `simplify(asset, triangles=500)`."""
         chosen = self.params.model_validate((params.model_dump() if params else {}) | overrides)
         return self.function(thing, chosen, context or Context())
+
+    def option_names(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the options of the backend these values choose; empty for a stage without a backend."""
+        if not issubclass(self.params, BackendParams):
+            return ()
+        return self.params.option_names(str(values.get("backend", self.params.model_fields["backend"].default)))
 
 
 def stage(*, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()) -> Callable[[Callable[[Any, Any, Context], Any]], Stage]:

@@ -1,0 +1,144 @@
+"""Measures `kiln make` and `kiln process` as whole processes, and Blender beside them in the same run, and writes the figures down.
+
+    python benchmarks/run.py --pictures DIR --blender PYTHON_WITH_BPY
+
+Without --pictures the project's own artwork is used; without --blender the peer is left out. Every task runs once to warm the compiled
+kernels and the disk, then `--repeats` times; the median is kept. Run it on a quiet machine: times on a busy one say little, ratios more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from source import write_source
+
+HERE = Path(__file__).resolve().parent
+QUALITY = (
+    "triangles",
+    "open_edges",
+    "non_manifold_edges",
+    "degenerate_triangles",
+    "overlap_texels",
+    "flipped_uvs",
+    "utilization",
+    "gutter_px",
+    "density_cv",
+    "normal_error_mean_degrees",
+    "normal_error_p95_degrees",
+    "ray_misses",
+    "front_iou",
+)
+
+
+def run_measured(command: list[str]) -> dict[str, Any]:
+    """Wall seconds, and peak memory in MB of the process or its largest child; stdout as text."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if child.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed with {child.returncode}:\n{err.read().decode()}")
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+        return {"seconds": seconds, "peak_mb": usage.ru_maxrss / unit, "out": out.read().decode()}
+
+
+def kiln_task(arguments: list[str], *, repeats: int) -> dict[str, Any]:
+    """Median of a kiln command's runs, and what its report says of the result."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.executable).with_name("kiln")), *arguments, "--json", "--out", folder]
+        runs = [run_measured(command) for _ in range(repeats)]
+    measures = json.loads(runs[-1]["out"])["report"]["measures"]
+    return {
+        "seconds": round(statistics.median(run["seconds"] for run in runs), 2),
+        "peak_mb": round(max(run["peak_mb"] for run in runs)),
+        "quality": {name: measures.get(name) for name in QUALITY},
+    }
+
+
+def blender_task(python: str, source: Path, *, triangles: int) -> dict[str, Any]:
+    """The peer's seconds by step for the same source."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, str(HERE / "blender_task.py"), str(source), f"{folder}/out.glb", str(triangles), "2048", "16"]
+        run = run_measured(command)
+    line = next(line for line in run["out"].splitlines() if line.startswith("SECONDS "))
+    return {"seconds": round(run["seconds"], 2), "peak_mb": round(run["peak_mb"]), "steps": json.loads(line.removeprefix("SECONDS "))}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next((line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")), cpu)
+    return {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """The figures as a page."""
+    about = results["machine"]
+    lines = [f"# Benchmarks\n\n{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}\n"]
+    lines += ["| task | seconds | peak MB | " + " | ".join(name.replace("_", " ") for name in QUALITY) + " |"]
+    lines += ["| --- " * (3 + len(QUALITY)) + "|"]
+    for name, task in results["kiln"].items():
+        cells = [_short(task["quality"][key]) for key in QUALITY]
+        lines.append(f"| {name} | {task['seconds']} | {task['peak_mb']} | " + " | ".join(cells) + " |")
+    if "blender" in results:
+        peer = results["blender"]
+        steps = ", ".join(f"{name} {seconds}" for name, seconds in peer["steps"].items())
+        work = sum(seconds for name, seconds in peer["steps"].items() if name != "load")
+        ratio = work / results["kiln"][results["compared"]]["seconds"]
+        lines.append(
+            f"\nBlender 5.0.1 on the same source, in the same run: {work:.1f} s without loading ({steps}), peak {peer['peak_mb']} MB."
+        )
+        lines.append(f"Kiln's whole process, with LODs, hulls, previews and report: **{ratio:.1f} times faster**.")
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=Path, default=HERE.parent / "examples" / "pictures", help="folder of pictures to make")
+    parser.add_argument("--blender", help="a Python interpreter that has bpy")
+    parser.add_argument("--triangles", type=int, default=500_000, help="of the source to process")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for results.json and README.md")
+    options = parser.parse_args()
+    results: dict[str, Any] = {"machine": machine(), "kiln": {}}
+    pictures = sorted(options.pictures.glob("*.png"))
+    kiln_task(["make", str(pictures[0])], repeats=1)
+    for picture in pictures:
+        results["kiln"][f"make {picture.stem}"] = kiln_task(["make", str(picture)], repeats=options.repeats)
+        print(picture.stem, results["kiln"][f"make {picture.stem}"], flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source.ply"
+        write_source(source, triangles=options.triangles)
+        name = results["compared"] = f"process {options.triangles:,} to 10,000"
+        results["kiln"][name] = kiln_task(["process", str(source), "--triangles", "10000"], repeats=options.repeats)
+        print(name, results["kiln"][name], flush=True)
+        if options.blender:
+            results["blender"] = blender_task(options.blender, source, triangles=10_000)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (options.out / "README.md").write_text(as_markdown(results))
+    print(as_markdown(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A subject's colours carried on beyond its outline, so that sampling near the rim never meets the background."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from kiln.imaging.color import linear_to_srgb, srgb_to_linear
+
+RIM_PIXELS = 2.0
+"""Depth of the rim whose colours are not trusted: anti-aliasing, the old background, rim light."""
+
+WHOLE = 250
+"""Alpha from which a pixel holds nothing but subject."""
+
+RIM_WEIGHT = 1e-3
+"""How much an untrusted rim pixel counts against a trusted one: next to nothing, but whiskers are all rim and must keep their colour."""
+
+
+def spread(colors: Float32[np.ndarray, "height width channels"], known: Float32[np.ndarray, "height width"]) -> np.ndarray:
+    """Colours everywhere: kept in proportion to `known` (0 to 1), elsewhere a smooth mean of the nearest known ones.
+
+    Pull and push over an image pyramid (Gortler et al. 1996, "The Lumigraph", section 3.4). Where nothing at all is known, zero.
+    """
+    levels = [(colors * known[..., None], known)]
+    while max(levels[-1][1].shape) > 1:
+        weighted, weight = levels[-1]
+        levels.append((cv2.pyrDown(weighted).reshape(*_half(weight.shape), -1), cv2.pyrDown(weight)))
+    filled = _mean(*levels[-1])
+    for weighted, weight in reversed(levels[:-1]):
+        rough = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(*weight.shape, -1)
+        # A quarter of a pixel's worth of known colour decides it: finer levels win as soon as they have any say.
+        sure = np.minimum(1, 4 * weight)[..., None]
+        filled = rough + (_mean(weighted, weight) - rough) * sure
+    return filled
+
+
+def _half(shape: tuple[int, ...]) -> tuple[int, int]:
+    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
+
+
+def _mean(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return weighted / np.maximum(weight, 1e-12)[..., None]
+
+
+def rim_depth(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """Distance of each pixel of the subject from its outline, pixels; 0 outside. The picture's border counts as outline."""
+    inside = np.pad((alpha > 127).view(np.uint8), 1)
+    return cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
+
+
+def trust(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
+    """How far each pixel's colour is the subject's own: 1 inside, RIM_WEIGHT at the rim, 0 where anything shines through."""
+    core = np.clip(rim_depth(alpha) - (RIM_PIXELS - 0.5), 0, 1)
+    return np.where(alpha >= WHOLE, np.maximum(core, RIM_WEIGHT), np.where(alpha > 127, RIM_WEIGHT / 100, 0)).astype(np.float32)
+
+
+def extend(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "height width 4"]:
+    """The picture, opaque: exact inside the subject, its own inner colours carried over the rim and on outside. Averages are linear."""
+    known = trust(pixels[..., 3])
+    filled = linear_to_srgb(spread(srgb_to_linear(pixels[..., :3]), known))
+    exact = (known >= 1)[..., None]
+    return np.dstack([np.where(exact, pixels[..., :3], filled), np.full(known.shape, 255, np.uint8)])

@@ -1,0 +1,241 @@
+"""The command line: parse, call the pipeline, present."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from kiln import __version__
+from kiln.asset import VIEWS, Package, Report
+from kiln.errors import KilnError
+from kiln.faces.flags import StageCommand, overrides, stage_flags
+from kiln.faces.progress import LiveProgress
+from kiln.pipeline import api, catalogue
+from kiln.pipeline.run import Event
+
+EXIT_CODES = """\b
+Exit codes:
+    0  done
+    1  a bug in Kiln: please report it
+    2  the command line is wrong
+    3  an input cannot be used: picture, model or recipe
+    4  this machine lacks something: an extra, a right to write, memory
+    5  a backend or native library failed
+    6  a stage's result is not what it promises
+  130  stopped by Ctrl-C; nothing half-written is left"""
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="kiln")
+def kiln() -> None:
+    """Pictures go in, a game-ready 3D asset comes out.
+
+    \b
+    Examples:
+      kiln make skewer.png                          a prop in out/skewer and out/skewer.zip
+      kiln make knight_front.png knight_left.png    two views of one subject
+      kiln make sword.png --triangles 1500 --method extrude
+      kiln process statue.glb --recipe mobile       any mesh through the game stages
+      kiln inspect out/skewer/skewer.glb            measure a file
+    """
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that make and process share."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done, and no progress."),
+        click.option("--quiet", "-q", is_flag=True, help="No progress, only the result."),
+        click.option("--name", help="Name of the asset. [default: the file's name]"),
+        click.option(
+            "--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder the package is written to. [default: out]"
+        ),
+        click.option("--recipe", default="prop", help="A built-in recipe (see `kiln recipes`) or a .toml file. [default: prop]"),
+    ):
+        command = option(command)
+    return command
+
+
+@kiln.command(cls=StageCommand)
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--view", "views", multiple=True, type=click.Choice(VIEWS), help="Which side each picture shows, in their order; else by file name."
+)
+@_common
+@stage_flags()
+def make(pictures: Sequence[Path], views: Sequence[Any], recipe: str, out: Path, name: str | None, **rest: Any) -> None:
+    """Make an asset from one to four PICTURES of a subject.
+
+    The side a picture shows is read from its name (knight_front.png, knight-left.png) or given with --view.
+    """
+    parameters, quiet, as_json = overrides(rest), rest["quiet"], rest["as_json"]
+    _present(
+        lambda listen, stop: api.make(
+            list(pictures), recipe=recipe, out=out, name=name, views=views, on_event=listen, cancelled=stop, **parameters
+        ),
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@kiln.command(cls=StageCommand)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--up", type=click.Choice(["y", "z"]), default="y", help="Axis that points up in OBJ, PLY and STL. [default: y]")
+@_common
+@stage_flags(only=catalogue.model_stages())
+def process(model: Path, up: str, recipe: str, out: Path, name: str | None, **rest: Any) -> None:
+    """Take any MODEL (.glb, .gltf, .obj, .ply, .stl) through the game stages.
+
+    Textures and vertex colours are carried over to the new mesh's maps.
+    """
+    parameters, quiet, as_json = overrides(rest), rest["quiet"], rest["as_json"]
+    _present(
+        lambda listen, stop: api.process(model, recipe=recipe, out=out, name=name, up=up, on_event=listen, cancelled=stop, **parameters),
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@kiln.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def inspect(file: Path, as_json: bool) -> None:
+    """Measure a mesh FILE, a picture, or a finished package's folder."""
+    report = api.inspect(file)
+    if as_json:
+        _print_json(_report_data(report))
+    else:
+        _print_report(report)
+
+
+@kiln.command()
+@click.option("--json", "as_json", is_flag=True, help="Print every recipe whole, as JSON.")
+def recipes(as_json: bool) -> None:
+    """List the recipes that ship with Kiln."""
+    table = catalogue.recipe_table()
+    if as_json:
+        _print_json(table)
+    else:
+        _print_table(("recipe", "summary"), [(row["name"], row["summary"]) for row in table])
+
+
+@kiln.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backends(as_json: bool) -> None:
+    """List the backends, and why each is or is not usable here."""
+    table = catalogue.backend_table()
+    if as_json:
+        _print_json(table)
+        return
+    rows = [
+        (row["name"], row.get("role", ""), row.get("code_licence", ""), "ready" if row["usable"] else row["reason"], row.get("summary", ""))
+        for row in table
+    ]
+    _print_table(("backend", "role", "licence", "state", "summary"), rows)
+
+
+@kiln.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON schemas of all parameters.")
+def stages(as_json: bool) -> None:
+    """List the stages in the order of flow."""
+    table = catalogue.stage_table()
+    if as_json:
+        _print_json(table)
+    else:
+        _print_table(("stage", "what it does", "parameters"), [(r["name"], r["summary"], ", ".join(r["parameters"])) for r in table])
+
+
+def _present(work: Callable[[Callable[[Event], None], threading.Event], Package], *, quiet: bool, as_json: bool) -> None:
+    """Run with progress on stderr and the result on stdout; Ctrl-C asks the run to stop, a second one stops it at once."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop.set()
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    if quiet or as_json:
+        package = work(lambda event: None, stop)  # noqa: ARG005
+    else:
+        with LiveProgress(Console(stderr=True)) as progress:
+            package = work(progress, stop)
+    if as_json:
+        _print_json(
+            {
+                "package": str(package.folder),
+                "archive": str(package.archive) if package.archive else None,
+                "model": str(package.model),
+                "files": list(package.files),
+                "report": _report_data(package.report),
+            }
+        )
+    else:
+        _print_package(package)
+
+
+def _print_package(package: Package) -> None:
+    measures = package.report.measures
+    click.echo(f"{package.folder}  {_count(measures.get('triangles'))} triangles")
+    for warning in package.report.warnings:
+        click.echo(f"  note: {warning}")
+    click.echo(f"  report: {package.folder / 'report.html'}")
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def _report_data(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "measures": dict(report.measures),
+        "steps": [{"stage": s.stage, "params": dict(s.params), "notes": list(s.notes), "measures": dict(s.measures)} for s in report.steps],
+        "warnings": list(report.warnings),
+    }
+
+
+def _print_report(report: Report) -> None:
+    from kiln.proof.measure import label_and_value
+
+    _print_table(("measure", report.name), [label_and_value(key, value) for key, value in report.measures.items()])
+    for warning in report.warnings:
+        click.echo(f"note: {warning}")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in head:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def main() -> None:
+    """The console script: errors become a sentence on stderr and the documented exit code."""
+    try:
+        kiln(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("kiln: stopped", err=True)
+        sys.exit(130)
+    except KilnError as error:
+        click.echo(f"kiln: {error}", err=True)
+        sys.exit(error.exit_code)

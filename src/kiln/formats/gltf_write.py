@@ -1,0 +1,238 @@
+"""glTF 2.0 files (Khronos, "glTF 2.0 Specification"), portable: metallic-roughness, PNG, no required extensions, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Shaped, UInt32
+
+import kiln
+from kiln.asset import Material, Mesh
+from kiln.formats.png import encode_pngs
+from kiln.formats.vertex_color import to_linear
+
+Slot = Literal["base_color", "normal", "orm", "emissive"]
+
+_COMPONENT = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125, np.dtype(np.uint16): 5123}
+_WIDTH = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_VERTICES, _INDICES = 34962, 34963
+"""bufferView targets."""
+
+_SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}
+"""Trilinear, repeating."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One node: a named mesh, whose material ids (0 if it has none) count into the file's surfaces."""
+
+    name: str
+    mesh: Mesh
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Surface:
+    """A material as a file holds it: the factors of `material`, and its maps as PNG files or as relative URIs of PNG files."""
+
+    material: Material
+    images: Mapping[Slot, bytes | str] = field(default_factory=dict)
+
+
+def surface_maps(material: Material) -> dict[Slot, np.ndarray]:
+    """The maps that go into a glTF file. Base colour loses an alpha that says nothing."""
+    maps: dict[Slot, np.ndarray | None] = {
+        "base_color": material.base_color,
+        "normal": material.normal,
+        "orm": material.orm,
+        "emissive": material.emissive,
+    }
+    if material.base_color is not None and (material.alpha_mode == "OPAQUE" or material.base_color[..., 3].min() == 255):
+        maps["base_color"] = material.base_color[..., :3]
+    return {slot: pixels for slot, pixels in maps.items() if pixels is not None}
+
+
+def encode_surface(material: Material) -> Surface:
+    """The material with its maps as PNG files."""
+    return Surface(material=material, images=encode_pngs(surface_maps(material)))  # type: ignore[arg-type]  # keys stay slots
+
+
+def write_glb(parts: Sequence[Part], surfaces: Sequence[Surface] = ()) -> bytes:
+    """A GLB file with a node for each part; images given as bytes are embedded, URIs are referenced.
+
+    Raises ValueError for a part without triangles, or one whose surface has images while it has no UVs.
+    """
+    document, binary = _document(parts, surfaces)
+    text = _json(document)
+    text += b" " * (-len(text) % 4)
+    total = 12 + 8 + len(text) + 8 + len(binary)
+    header = struct.pack("<4sII", b"glTF", 2, total)
+    return b"".join([header, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary])
+
+
+def write_gltf(parts: Sequence[Part], surfaces: Sequence[Surface] = (), *, name: str) -> dict[str, bytes]:
+    """Files, by relative path: <name>.gltf, <name>.bin and a PNG for each image given as bytes. Otherwise as `write_glb`."""
+    files: dict[str, bytes] = {}
+    linked = []
+    for number, surface in enumerate(surfaces):
+        images: dict[Slot, bytes | str] = {}
+        for slot, image in surface.images.items():
+            images[slot] = image if isinstance(image, str) else f"{name}_{number}_{slot}.png"
+            if isinstance(image, bytes):
+                files[f"{name}_{number}_{slot}.png"] = image
+        linked.append(Surface(material=surface.material, images=images))
+    document, binary = _document(parts, linked)
+    document["buffers"][0]["uri"] = f"{name}.bin"
+    return files | {f"{name}.gltf": _json(document), f"{name}.bin": binary}
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _document(parts: Sequence[Part], surfaces: Sequence[Surface]) -> tuple[dict[str, Any], bytes]:
+    """The JSON and the binary buffer."""
+    writer = _Writer()
+    for part in parts:
+        writer.add_part(part, surfaces)
+    for surface in surfaces:
+        writer.add_surface(surface)
+    return writer.finish()
+
+
+class _Writer:
+    """Collects the arrays and the JSON of one file."""
+
+    def __init__(self) -> None:
+        self._json: dict[str, list[dict[str, Any]]] = {
+            key: [] for key in ("nodes", "meshes", "materials", "textures", "images", "samplers", "accessors", "bufferViews")
+        }
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._extensions: set[str] = set()
+
+    def add_part(self, part: Part, surfaces: Sequence[Surface]) -> None:
+        """A node and its mesh: one primitive for each material in use, all over the same vertices."""
+        mesh = part.mesh
+        if not mesh.triangle_count:
+            raise ValueError(f"{part.name}: no triangles to write")
+        attributes = self._attributes(mesh)
+        primitives = []
+        for material, triangles in _by_material(mesh):
+            primitive: dict[str, Any] = {"attributes": attributes, "indices": self._indices(triangles, mesh.vertex_count)}
+            if surfaces:
+                if surfaces[material].images and mesh.uvs is None:
+                    raise ValueError(f"{part.name}: a surface with images needs UVs")
+                primitive["material"] = material
+            primitives.append(primitive)
+        self._json["nodes"].append({"name": part.name, "mesh": self._add("meshes", {"name": part.name, "primitives": primitives})})
+
+    def add_surface(self, surface: Surface) -> None:
+        """A material, its textures and images."""
+        textures = {slot: {"index": self._texture(f"{surface.material.name}_{slot}", image)} for slot, image in surface.images.items()}
+        material = surface.material
+        shading: dict[str, Any] = {
+            "baseColorFactor": list(material.base_color_factor),
+            "metallicFactor": material.metallic_factor,
+            "roughnessFactor": material.roughness_factor,
+        }
+        entry: dict[str, Any] = {"name": material.name, "pbrMetallicRoughness": shading}
+        if "base_color" in textures:
+            shading["baseColorTexture"] = textures["base_color"]
+        if "orm" in textures:
+            shading["metallicRoughnessTexture"] = entry["occlusionTexture"] = textures["orm"]
+        if "normal" in textures:
+            entry["normalTexture"] = textures["normal"]
+        if "emissive" in textures:
+            entry["emissiveTexture"] = textures["emissive"]
+        self._add("materials", entry | self._emission(material.emissive_factor) | _options(material))
+
+    def finish(self) -> tuple[dict[str, Any], bytes]:
+        """The whole document, without empty lists, and the binary buffer."""
+        document: dict[str, Any] = {
+            "asset": {"version": "2.0", "generator": f"Kiln {kiln.__version__}"},
+            "scene": 0,
+            "scenes": [{"nodes": list(range(len(self._json["nodes"])))}],
+        }
+        if self._extensions:
+            document["extensionsUsed"] = sorted(self._extensions)
+        document |= {key: entries for key, entries in self._json.items() if entries}
+        document["buffers"] = [{"byteLength": self._size}]
+        return document, b"".join(self._chunks)
+
+    def _add(self, key: str, entry: dict[str, Any]) -> int:
+        self._json[key].append(entry)
+        return len(self._json[key]) - 1
+
+    def _view(self, data: bytes, **extra: int) -> int:
+        """A bufferView over new bytes, which start at a multiple of 4."""
+        view = self._add("bufferViews", {"buffer": 0, "byteOffset": self._size, "byteLength": len(data), **extra})
+        padding = b"\0" * (-len(data) % 4)
+        self._chunks += [data, padding]
+        self._size += len(data) + len(padding)
+        return view
+
+    def _accessor(self, array: Shaped[np.ndarray, "n k"], target: int, **extra: Any) -> int:
+        entry = {
+            "bufferView": self._view(array.tobytes(), target=target),
+            "componentType": _COMPONENT[array.dtype],
+            "count": len(array),
+            "type": _WIDTH[array.shape[1]],
+        }
+        return self._add("accessors", entry | extra)
+
+    def _attributes(self, mesh: Mesh) -> dict[str, int]:
+        low, high = mesh.bounds
+        # Python floats of float32 numbers print all digits, so the bounds equal the stored data exactly, as the standard demands.
+        attributes = {"POSITION": self._accessor(mesh.positions, _VERTICES, min=low.tolist(), max=high.tolist())}
+        for key, array in (("NORMAL", mesh.normals), ("TANGENT", mesh.tangents), ("TEXCOORD_0", mesh.uvs)):
+            if array is not None:
+                attributes[key] = self._accessor(array, _VERTICES)
+        if mesh.colors is not None:
+            attributes["COLOR_0"] = self._accessor(to_linear(mesh.colors), _VERTICES, normalized=True)
+        return attributes
+
+    def _indices(self, triangles: UInt32[np.ndarray, "n 3"], vertices: int) -> int:
+        # 65,535 means "restart the strip" in 16 bits and must not occur.
+        small = vertices <= 65_535
+        return self._accessor(triangles.reshape(-1, 1).astype(np.uint16 if small else np.uint32), _INDICES)
+
+    def _texture(self, name: str, image: bytes | str) -> int:
+        if not self._json["samplers"]:
+            self._add("samplers", dict(_SAMPLER))
+        where = {"uri": image} if isinstance(image, str) else {"bufferView": self._view(image), "mimeType": "image/png"}
+        return self._add("textures", {"sampler": 0, "source": self._add("images", {"name": name, **where})})
+
+    def _emission(self, factor: tuple[float, float, float]) -> dict[str, Any]:
+        """glTF's factor ends at 1; beyond, KHR_materials_emissive_strength says how many times brighter, and readers may ignore it."""
+        strength = max(factor)
+        if strength == 0:
+            return {}
+        if strength <= 1:
+            return {"emissiveFactor": list(factor)}
+        self._extensions.add("KHR_materials_emissive_strength")
+        return {
+            "emissiveFactor": [value / strength for value in factor],
+            "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": strength}},
+        }
+
+
+def _by_material(mesh: Mesh) -> list[tuple[int, UInt32[np.ndarray, "n 3"]]]:
+    """Triangles of each material in use, by ascending material."""
+    if mesh.material_ids is None:
+        return [(0, mesh.triangles)]
+    return [(int(material), mesh.triangles[mesh.material_ids == material]) for material in np.unique(mesh.material_ids)]
+
+
+def _options(material: Material) -> dict[str, Any]:
+    """What differs from glTF's defaults."""
+    options: dict[str, Any] = {}
+    if material.alpha_mode != "OPAQUE":
+        options["alphaMode"] = material.alpha_mode
+    if material.double_sided:
+        options["doubleSided"] = True
+    return options

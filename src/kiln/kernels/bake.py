@@ -1,0 +1,141 @@
+"""From texels to what lies under them, and to the bytes that say so."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kiln.kernels import compiled
+
+
+@compiled
+def interpolate_rows(
+    attribute: np.ndarray, triangles: np.ndarray, triangle: np.ndarray, bary: np.ndarray, out: np.ndarray, first: int, last: int
+) -> None:
+    """Fill out[first:last] with a vertex attribute at points on triangles.
+
+    attribute (V, C) float32; triangles (F, 3) uint32; triangle (N,) int32, not negative; bary (N, 2) float32, weights of corners two and three;
+    out (N, C) float32. 2.6M points take 40 ms where numpy's gathers take 250.
+    """
+    for n in range(first, last):
+        a, b, c = triangles[triangle[n], 0], triangles[triangle[n], 1], triangles[triangle[n], 2]
+        v, w = bary[n, 0], bary[n, 1]
+        u = np.float32(1) - v - w
+        for k in range(attribute.shape[1]):
+            out[n, k] = u * attribute[a, k] + v * attribute[b, k] + w * attribute[c, k]
+
+
+@compiled
+def nearest_facing(
+    normals: np.ndarray,
+    face_normals: np.ndarray,
+    triangle: np.ndarray,
+    bary: np.ndarray,
+    distance: np.ndarray,
+    best_triangle: np.ndarray,
+    best_bary: np.ndarray,
+    best_distance: np.ndarray,
+) -> None:
+    """Keep each ray's hit where it is nearer than the best so far and its triangle faces the way the ray's texel does.
+
+    normals (N, 3) float32 of the texels; face_normals (F, 3) float32; triangle (N,) int32, -1 for a miss; bary (N, 2) and distance (N,)
+    float32; the best_ arrays likewise, updated. Facing keeps a thin part's texels from catching its other side.
+    """
+    for n in range(len(triangle)):
+        t = triangle[n]
+        if t < 0 or not abs(distance[n]) < best_distance[n]:
+            continue
+        facing = normals[n, 0] * face_normals[t, 0] + normals[n, 1] * face_normals[t, 1] + normals[n, 2] * face_normals[t, 2]
+        if facing > 0:
+            best_triangle[n] = t
+            best_bary[n, 0], best_bary[n, 1] = bary[n, 0], bary[n, 1]
+            best_distance[n] = abs(distance[n])
+
+
+@compiled
+def encode_normals(frame: np.ndarray, normals: np.ndarray, out: np.ndarray, first: int, last: int) -> None:
+    """Fill out[first:last] with tangent-space normals as bytes, such that the renderer's formula gives back the wanted direction.
+
+    frame (N, 7) float32: interpolated vertex normal, tangent xyz and w, none of them normalized; normals (N, 3) float32 wanted; out (N, 3)
+    uint8. The formula (glTF, MikkTSpace): N normalized, T as interpolated, B = cross(N, T) * sign(w), direction along x T + y B + z N.
+    """
+    for i in range(first, last):
+        nx, ny, nz = frame[i, 0], frame[i, 1], frame[i, 2]
+        length = np.sqrt(nx * nx + ny * ny + nz * nz)
+        nx, ny, nz = nx / length, ny / length, nz / length
+        tx, ty, tz = frame[i, 3], frame[i, 4], frame[i, 5]
+        sign = np.float32(1) if frame[i, 6] >= 0 else np.float32(-1)
+        bx, by, bz = sign * (ny * tz - nz * ty), sign * (nz * tx - nx * tz), sign * (nx * ty - ny * tx)
+        # T leans out of the plane square to N by lean; B has the length of T's part in that plane, and is square to both T and N.
+        lean = tx * nx + ty * ny + tz * nz
+        square = bx * bx + by * by + bz * bz
+        gx, gy, gz = normals[i, 0], normals[i, 1], normals[i, 2]
+        x, y, z = np.float32(0), np.float32(0), gx * nx + gy * ny + gz * nz
+        if square > 1e-12:
+            y = (gx * bx + gy * by + gz * bz) / square
+            x = (gx * tx + gy * ty + gz * tz - z * lean) / square
+            z -= x * lean
+        length = np.sqrt(x * x + y * y + z * z)
+        if not length > 0:
+            x, y, z, length = np.float32(0), np.float32(0), np.float32(1), np.float32(1)
+        out[i, 0] = np.uint8((x / length + 1) * 127.5 + 0.5)
+        out[i, 1] = np.uint8((y / length + 1) * 127.5 + 0.5)
+        out[i, 2] = np.uint8((z / length + 1) * 127.5 + 0.5)
+
+
+@compiled
+def scatter_directions(normals: np.ndarray, square: np.ndarray, out: np.ndarray, first: int, last: int) -> None:
+    """Fill out[first:last] with cosine-weighted directions about the normals, one for each point of the unit square.
+
+    normals (N, 3) float32; square (S, 2) float64; out (S, N, 3) float32. The disc comes from the square by Shirley and Chiu's concentric map
+    (1997), the frame from the normal without branches on its direction (Duff et al. 2017).
+    """
+    for s in range(len(square)):
+        a, b = 2 * square[s, 0] - 1, 2 * square[s, 1] - 1
+        if abs(a) > abs(b):
+            radius, angle = a, np.pi / 4 * b / a
+        else:
+            radius, angle = b, np.pi / 2 - np.pi / 4 * a / b if b != 0 else 0.0
+        x, y = np.float32(radius * np.cos(angle)), np.float32(radius * np.sin(angle))
+        z = np.float32(np.sqrt(max(0.0, 1 - radius * radius)))
+        for n in range(first, last):
+            nx, ny, nz = normals[n, 0], normals[n, 1], normals[n, 2]
+            sign = np.float32(1) if nz >= 0 else np.float32(-1)
+            p = np.float32(-1) / (sign + nz)
+            q = nx * ny * p
+            out[s, n, 0] = x * (1 + sign * nx * nx * p) + y * q + z * nx
+            out[s, n, 1] = x * sign * q + y * (sign + ny * ny * p) + z * ny
+            out[s, n, 2] = -x * sign * nx - y * ny + z * nz
+
+
+@compiled
+def gather_openness(
+    texel: np.ndarray,
+    size: int,
+    points: np.ndarray,
+    openness: np.ndarray,
+    block: np.ndarray,
+    step: int,
+    reach: float,
+    out: np.ndarray,
+    first: int,
+    last: int,
+) -> None:
+    """Fill out[first:last] with the mean openness of the 4 x 4 blocks around each texel, of those whose point lies near in space too.
+
+    texel (N,) int64 row * size + column; points (N, 3) float32 where each lies; block (B, B) int32 number of each step x step block's
+    sample or -1; openness (S, 4) float32 a sample's openness and point; reach in metres; out (N,) float32.
+    """
+    for n in range(first, last):
+        y, x = (texel[n] // size + 0.5) / step, (texel[n] % size + 0.5) / step
+        top, left = int(np.floor(y - 0.5)) - 1, int(np.floor(x - 0.5)) - 1
+        total, weight = 0.0, 0.0
+        for j in range(max(0, top), min(len(block), top + 4)):
+            for i in range(max(0, left), min(len(block), left + 4)):
+                s = block[j, i]
+                if s < 0:
+                    continue
+                dx, dy, dz = points[n, 0] - openness[s, 1], points[n, 1] - openness[s, 2], points[n, 2] - openness[s, 3]
+                w = max(1e-6, 1 - (dx * dx + dy * dy + dz * dz) / (reach * reach))
+                total += w * openness[s, 0]
+                weight += w
+        out[n] = total / weight if weight > 0 else np.float32(1)

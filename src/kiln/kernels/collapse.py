@@ -1,0 +1,327 @@
+"""Edge collapse on triangles over points, keeping the surface a manifold of the same kind.
+
+Points carry positions and quadrics; corners of triangles carry wedges (vertices: a point on a UV seam has several). An edge (u, v) is
+collapsed by moving u onto v. Either v then moves to the best place (subset False; wedges are ignored), or it stays where it is and u's
+wedges become v's on the same side of the seam (subset True), so that all that remains is vertices of the original mesh.
+
+Triangles around a point are a linked list of corners h = 3 t + k; dead triangles (corners[t, 0] < 0) are skipped, never unlinked.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kiln.kernels import compiled
+from kiln.kernels.heap import pop, push
+from kiln.kernels.quadric import best_place, squared_error
+
+EVENNESS = 1e-5
+"""Cost of an edge's squared length relative to its squared error: flat regions give up their short edges first."""
+
+LEAST_UV_AREA = 1e-9
+"""Twice a UV triangle's area, in atlases: 0.002 of a texel at 2048 x 2048."""
+
+EQUILATERAL = 3.4641016151377544
+"""Twice the area over the sum of squared edges, times this, is 1 for an equilateral triangle and 0 for a needle."""
+
+Place = tuple[float, float, float]
+
+
+class Surface(NamedTuple):
+    """The arrays that collapses work on; all are written."""
+
+    positions: np.ndarray  # (P, 3) float64
+    quadrics: np.ndarray  # (P, 10) float64
+    border: np.ndarray  # (P,) bool: on an open edge
+    corners: np.ndarray  # (F, 3) int32 points
+    wedges: np.ndarray  # (F, 3) int32 vertices
+    uvs: np.ndarray  # (V, 2) float64, or (0, 2) when there are none
+    head: np.ndarray  # (P,) int32: first corner around each point
+    tail: np.ndarray  # (P,) int32: last one
+    following: np.ndarray  # (3F,) int32: next one
+    stamps: np.ndarray  # (P,) int32: counts a point's changes, so that outdated heap entries are known
+    marks: np.ndarray  # (P,) int64 scratch
+    matches: np.ndarray  # (2, 2) int32 scratch: wedge of u, wedge of v, on both sides of their edge
+
+
+@compiled
+def link_corners(s: Surface) -> None:
+    """Make each point's list of corners; head and tail come filled with -1."""
+    for h in range(3 * len(s.corners)):
+        p = s.corners[h // 3, h % 3]
+        s.following[h] = -1
+        if s.head[p] < 0:
+            s.head[p] = h
+        else:
+            s.following[s.tail[p]] = h
+        s.tail[p] = h
+
+
+@compiled
+def _squared_distance(s: Surface, u: int, v: int) -> float:
+    """Between two points."""
+    x = s.positions[u, 0] - s.positions[v, 0]
+    y = s.positions[u, 1] - s.positions[v, 1]
+    z = s.positions[u, 2] - s.positions[v, 2]
+    return x * x + y * y + z * z
+
+
+@compiled
+def _place(s: Surface, u: int, v: int, subset: bool) -> Place:
+    """Where v goes when u is moved onto it."""
+    if subset:
+        return s.positions[v, 0], s.positions[v, 1], s.positions[v, 2]
+    mx = (s.positions[u, 0] + s.positions[v, 0]) / 2
+    my = (s.positions[u, 1] + s.positions[v, 1]) / 2
+    mz = (s.positions[u, 2] + s.positions[v, 2]) / 2
+    x, y, z = best_place(s.quadrics[u], s.quadrics[v], mx, my, mz)
+    if (x - mx) ** 2 + (y - my) ** 2 + (z - mz) ** 2 > _squared_distance(s, u, v):  # a spike: nearly parallel planes meet far away
+        return mx, my, mz
+    return x, y, z
+
+
+@compiled
+def _cost(s: Surface, u: int, v: int, subset: bool) -> float:
+    """What collapsing u onto v costs: the quadric error, plus a little for the edge's length."""
+    x, y, z = _place(s, u, v, subset)
+    q, r = s.quadrics[u], s.quadrics[v]
+    weight = q[0] + q[3] + q[5] + r[0] + r[3] + r[5]
+    return squared_error(q, r, x, y, z) + EVENNESS * weight * _squared_distance(s, u, v)
+
+
+@compiled
+def _corner_of(s: Surface, t: int, p: int) -> int:
+    """Which corner of triangle t is point p, or -1."""
+    for k in range(3):
+        if s.corners[t, k] == p:
+            return k
+    return -1
+
+
+@compiled
+def _is_linkable(s: Surface, mark: int, u: int, v: int) -> bool:
+    """Link condition (Dey et al. 1999): u and v share exactly the points opposite to their edge, so no sheet is pinched or doubled.
+
+    Uses marks mark and mark + 1, which must be new.
+    """
+    fan_u, fan_v, shared_triangles, shared_points = 0, 0, 0, 0
+    h = s.head[u]
+    while h >= 0:
+        t = h // 3
+        if s.corners[t, 0] >= 0:
+            fan_u += 1
+            shared_triangles += 1 if _corner_of(s, t, v) >= 0 else 0
+            for k in range(3):
+                s.marks[s.corners[t, k]] = mark
+        h = s.following[h]
+    s.marks[u] = s.marks[v] = mark + 1
+    h = s.head[v]
+    while h >= 0:
+        t = h // 3
+        if s.corners[t, 0] >= 0:
+            fan_v += 1
+            for k in range(3):
+                p = s.corners[t, k]
+                if s.marks[p] == mark:
+                    s.marks[p] = mark + 1
+                    shared_points += 1
+        h = s.following[h]
+    if shared_points != shared_triangles or shared_triangles == 0 or shared_triangles > 2:
+        return False
+    if shared_triangles == 2 and s.border[u] and s.border[v]:
+        return False
+    return fan_u - shared_triangles > 1 or fan_v - shared_triangles > 1  # else a tetrahedron, or the last triangles of a sheet
+
+
+@compiled
+def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: float, least_shape: float) -> bool:
+    """Whether triangle t still looks the same way, and is no needle (or no worse one), once its corner at `moved` is at `place`."""
+    k = _corner_of(s, t, moved)
+    a, b, p = s.corners[t, (k + 1) % 3], s.corners[t, (k + 2) % 3], s.positions
+    ex, ey, ez = p[b, 0] - p[a, 0], p[b, 1] - p[a, 1], p[b, 2] - p[a, 2]
+    fx, fy, fz = place[0] - p[a, 0], place[1] - p[a, 1], place[2] - p[a, 2]
+    gx, gy, gz = p[moved, 0] - p[a, 0], p[moved, 1] - p[a, 1], p[moved, 2] - p[a, 2]
+    nx, ny, nz = ey * fz - ez * fy, ez * fx - ex * fz, ex * fy - ey * fx
+    ox, oy, oz = ey * gz - ez * gy, ez * gx - ex * gz, ex * gy - ey * gx
+    new, old = np.sqrt(nx * nx + ny * ny + nz * nz), np.sqrt(ox * ox + oy * oy + oz * oz)
+    if nx * ox + ny * oy + nz * oz < least_cosine * new * old or not new > 0:
+        return False
+    edge = ex * ex + ey * ey + ez * ez
+    new_edges = edge + fx * fx + fy * fy + fz * fz + (fx - ex) ** 2 + (fy - ey) ** 2 + (fz - ez) ** 2
+    old_edges = edge + gx * gx + gy * gy + gz * gz + (gx - ex) ** 2 + (gy - ey) ** 2 + (gz - ez) ** 2
+    shape = EQUILATERAL * new / new_edges
+    return shape >= least_shape or shape * old_edges >= EQUILATERAL * old
+
+
+@compiled
+def _fan_keeps_shape(s: Surface, moved: int, other: int, place: Place, least_cosine: float, least_shape: float) -> bool:
+    """Whether every triangle around `moved` keeps its shape, but for those that also touch `other` and vanish."""
+    h = s.head[moved]
+    while h >= 0:
+        t = h // 3
+        stays = s.corners[t, 0] >= 0 and _corner_of(s, t, other) < 0
+        if stays and not _keeps_shape(s, t, moved, place, least_cosine, least_shape):
+            return False
+        h = s.following[h]
+    return True
+
+
+@compiled
+def _match_wedges(s: Surface, u: int, v: int) -> None:
+    """Read from the edge's triangles which wedge of v continues which wedge of u."""
+    row = 0
+    h = s.head[u]
+    while h >= 0:
+        t = h // 3
+        k = _corner_of(s, t, v)
+        if s.corners[t, 0] >= 0 and k >= 0:
+            s.matches[row, 0], s.matches[row, 1] = s.wedges[t, h % 3], s.wedges[t, k]
+            row += 1
+        h = s.following[h]
+    if row == 1:
+        s.matches[1] = s.matches[0]
+
+
+@compiled
+def _fan_keeps_uvs(s: Surface, u: int, v: int) -> bool:
+    """Whether every triangle that stays has a wedge to go to, and keeps its UV orientation and some UV area."""
+    m = s.matches
+    if m[0, 0] == m[1, 0] and m[0, 1] != m[1, 1]:  # u is inside a chart and the edge a seam's end: its sides part at v
+        return False
+    h = s.head[u]
+    while h >= 0:
+        t, k = h // 3, h % 3
+        if s.corners[t, 0] >= 0 and _corner_of(s, t, v) < 0:
+            old = s.wedges[t, k]
+            if old != m[0, 0] and old != m[1, 0]:
+                return False
+            new = m[0, 1] if old == m[0, 0] else m[1, 1]
+            if len(s.uvs) > 0 and not _keeps_uv_side(s.uvs, s.wedges[t, (k + 1) % 3], s.wedges[t, (k + 2) % 3], old, new):
+                return False
+        h = s.following[h]
+    return True
+
+
+@compiled
+def _keeps_uv_side(uvs: np.ndarray, a: int, b: int, old: int, new: int) -> bool:
+    """Whether the UV triangle (a, b, new) has area, on the same side of a-b as (a, b, old)."""
+    ex, ey = uvs[b, 0] - uvs[a, 0], uvs[b, 1] - uvs[a, 1]
+    before = ex * (uvs[old, 1] - uvs[a, 1]) - ey * (uvs[old, 0] - uvs[a, 0])
+    after = ex * (uvs[new, 1] - uvs[a, 1]) - ey * (uvs[new, 0] - uvs[a, 0])
+    return before * after > 0 and abs(after) >= LEAST_UV_AREA
+
+
+@compiled
+def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
+    """Move u's corners to v and v to its place, kill the triangles between, append u's list to v's; returns how many were killed."""
+    killed = 0
+    h = s.head[u]
+    while h >= 0:
+        t, k = h // 3, h % 3
+        if s.corners[t, 0] >= 0:
+            if _corner_of(s, t, v) >= 0:
+                s.corners[t, 0] = -1
+                killed += 1
+            else:
+                s.corners[t, k] = v
+                if subset:
+                    s.wedges[t, k] = s.matches[0, 1] if s.wedges[t, k] == s.matches[0, 0] else s.matches[1, 1]
+        h = s.following[h]
+    s.following[s.tail[v]] = s.head[u]
+    s.tail[v] = s.tail[u]
+    s.head[u] = -1
+    s.quadrics[v] += s.quadrics[u]
+    s.border[v] |= s.border[u]
+    s.stamps[u] += 1
+    s.stamps[v] += 1
+    for axis in range(3):
+        s.positions[v, axis] = place[axis]
+    return killed
+
+
+@compiled
+def _push_edge(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, u: int, v: int, subset: bool) -> int:
+    """Push (u, v); when v stays in place also (v, u), which costs something else. Returns the heap's size."""
+    stamp = s.stamps[u] + s.stamps[v]
+    size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp)
+    if subset:
+        size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp)
+    return size
+
+
+@compiled
+def _push_all(s: Surface, costs: np.ndarray, items: np.ndarray, subset: bool) -> int:
+    """Fill the heap anew with every edge; returns its size. The second half-edge of an edge with two triangles is left out."""
+    size = 0
+    for t in range(len(s.corners)):
+        for k in range(3):
+            u, v = s.corners[t, k], s.corners[t, (k + 1) % 3]
+            if s.corners[t, 0] >= 0 and (u < v or (s.border[u] and s.border[v])):
+                size = _push_edge(s, costs, items, size, u, v, subset)
+    return size
+
+
+@compiled
+def _push_around(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, v: int, mark: int, subset: bool) -> int:
+    """Push every edge at v, each once; returns the heap's size."""
+    s.marks[v] = mark
+    h = s.head[v]
+    while h >= 0:
+        t = h // 3
+        if s.corners[t, 0] >= 0:
+            for k in range(3):
+                p = s.corners[t, k]
+                if s.marks[p] != mark:
+                    s.marks[p] = mark
+                    size = _push_edge(s, costs, items, size, v, p, subset)
+        h = s.following[h]
+    return size
+
+
+@compiled
+def _may_collapse(s: Surface, u: int, v: int, place: Place, subset: bool, mark: int, least_cosine: float, least_shape: float) -> bool:
+    """Whether collapsing u onto v at this place leaves a sound surface."""
+    if not _is_linkable(s, mark, u, v) or not _fan_keeps_shape(s, u, v, place, least_cosine, least_shape):
+        return False
+    if not subset:
+        return _fan_keeps_shape(s, v, u, place, least_cosine, least_shape)
+    _match_wedges(s, u, v)
+    return _fan_keeps_uvs(s, u, v)
+
+
+@compiled
+def collapse_edges(
+    s: Surface, costs: np.ndarray, items: np.ndarray, live: int, target: int, subset: bool, least_cosine: float, least_shape: float
+) -> int:
+    """Collapse the cheapest edge again and again until `target` triangles are left or none may be collapsed; returns how many are left.
+
+    costs (N,) float64 and items (N, 3) int32 are the heap's room; it is filled anew when it overflows with outdated entries, and when it
+    runs dry, since an edge that was refused may have become possible. A collapse turns no triangle by more than least_cosine and makes
+    no triangle a worse needle than least_shape (unless it was one).
+    """
+    mark = np.int64(s.marks.max()) + 1
+    size = 0
+    before = -1
+    while live > target:
+        if size == 0:
+            if live == before:
+                return live
+            before = live
+            size = _push_all(s, costs, items, subset)
+        size = pop(costs, items, size)
+        u, v = items[size, 0], items[size, 1]
+        if s.head[u] < 0 or s.head[v] < 0 or items[size, 2] != s.stamps[u] + s.stamps[v]:
+            continue
+        place = _place(s, u, v, subset)
+        mark += 2
+        if not _may_collapse(s, u, v, place, subset, mark, least_cosine, least_shape):
+            continue
+        live -= _apply(s, u, v, place, subset)
+        mark += 2
+        if size + 4096 > len(costs):
+            size = _push_all(s, costs, items, subset)
+        else:
+            size = _push_around(s, costs, items, size, v, mark, subset)
+    return live

@@ -1,0 +1,166 @@
+"""Placing shapes on a grid of cells. A shape is a list of runs: (row, first column, length) of consecutive cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kiln.kernels import compiled
+
+
+@compiled
+def shape_runs(
+    points: np.ndarray, triangles: np.ndarray, triangle_start: np.ndarray, rim: np.ndarray, rim_start: np.ndarray, radius: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Runs of the cells that come within radius of each chart, and of the cells whose centre it covers.
+
+    points (V, 2) float64 in cells, each chart with its lowest corner at (radius, radius); triangles (F, 3) uint32 sorted by chart, those
+    of chart c being triangle_start[c]:triangle_start[c + 1]; rim (E, 2) uint32 the charts' boundary edges, likewise. Returns runs
+    (R, 3) int32, their start per chart (C + 1,) int64, and each shape's width and height in cells (C, 2) int32.
+    """
+    count = len(triangle_start) - 1
+    extents = np.empty((count, 2), np.int32)
+    start = np.zeros(count + 1, np.int64)
+    runs = np.empty((1 << 14, 3), np.int32)
+    used = 0
+    for c in range(count):
+        right, bottom = 0.0, 0.0
+        for e in range(rim_start[c], rim_start[c + 1]):
+            right = max(right, points[rim[e, 0], 0])
+            bottom = max(bottom, points[rim[e, 0], 1])
+        width, height = int(np.ceil(right + radius + 1e-9)), int(np.ceil(bottom + radius + 1e-9))
+        extents[c, 0], extents[c, 1] = width, height
+        mask = np.zeros((height, width), np.uint8)
+        for t in range(triangle_start[c], triangle_start[c + 1]):
+            _mark_triangle(points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]], mask)
+        for e in range(rim_start[c], rim_start[c + 1]):
+            _mark_edge(points[rim[e, 0]], points[rim[e, 1]], radius, mask)
+        for row in range(height):
+            column = 0
+            while column < width:
+                if mask[row, column] == 0:
+                    column += 1
+                    continue
+                first = column
+                while column < width and mask[row, column] != 0:
+                    column += 1
+                if used == len(runs):
+                    larger = np.empty((2 * used, 3), np.int32)
+                    larger[:used] = runs
+                    runs = larger
+                runs[used, 0], runs[used, 1], runs[used, 2] = row, first, column - first
+                used += 1
+        start[c + 1] = used
+    return runs[:used].copy(), start, extents
+
+
+@compiled
+def _mark_triangle(a: np.ndarray, b: np.ndarray, c: np.ndarray, mask: np.ndarray) -> None:
+    """Mark the cells whose centre lies in the counter-clockwise triangle."""
+    top, bottom = max(0, int(min(a[1], b[1], c[1]))), min(mask.shape[0] - 1, int(max(a[1], b[1], c[1])))
+    left, right = max(0, int(min(a[0], b[0], c[0]))), min(mask.shape[1] - 1, int(max(a[0], b[0], c[0])))
+    for j in range(top, bottom + 1):
+        for i in range(left, right + 1):
+            x, y = i + 0.5, j + 0.5
+            if (
+                (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) >= 0
+                and (c[0] - b[0]) * (y - b[1]) - (c[1] - b[1]) * (x - b[0]) >= 0
+                and (a[0] - c[0]) * (y - c[1]) - (a[1] - c[1]) * (x - c[0]) >= 0
+            ):
+                mask[j, i] = 1
+
+
+@compiled
+def _mark_edge(a: np.ndarray, b: np.ndarray, radius: float, mask: np.ndarray) -> None:
+    """Mark the cells that come within radius of the segment a b, whatever part of the cell it is."""
+    top, bottom = max(0, int(min(a[1], b[1]) - radius - 1)), min(mask.shape[0] - 1, int(max(a[1], b[1]) + radius + 1))
+    left, right = max(0, int(min(a[0], b[0]) - radius - 1)), min(mask.shape[1] - 1, int(max(a[0], b[0]) + radius + 1))
+    ux, uy = b[0] - a[0], b[1] - a[1]
+    square = ux * ux + uy * uy
+    for j in range(top, bottom + 1):
+        for i in range(left, right + 1):
+            x, y = i + 0.5 - a[0], j + 0.5 - a[1]
+            along = min(1.0, max(0.0, (x * ux + y * uy) / square)) if square > 0 else 0.0
+            dx, dy = x - along * ux, y - along * uy
+            distance = np.sqrt(dx * dx + dy * dy)
+            # The segment lies beyond the line through its nearest point, square to d; the cell reaches half of |dx| + |dy| over |d| towards it.
+            if distance * (distance - radius) <= 0.5 * (abs(dx) + abs(dy)):
+                mask[j, i] = 1
+
+
+@compiled
+def place_shapes(
+    order: np.ndarray, turns: int, runs: np.ndarray, start: np.ndarray, extents: np.ndarray, free: np.ndarray, placed: np.ndarray
+) -> int:
+    """Place shapes one after the other, each in the turn and at the place where its middle lies lowest; returns the height used.
+
+    order (C,) int64 shapes, first placed first; turn k of shape s is number k * C + s in start (T * C + 1,) int64 and extents
+    (T * C, 2) int32. free (H, W) int32 holds, for a free cell, how many free cells follow in its row counting itself; for a taken cell, minus
+    the number of taken ones; it is updated. placed (C, 3) int32 gets turn, column, row. Returns -1 when a shape fits nowhere.
+    """
+    count = len(order)
+    used = 0
+    for s in order:
+        best = np.inf
+        for k in range(turns):
+            n = k * count + s
+            width, height = extents[n, 0], extents[n, 1]
+            limit = int(min(free.shape[0] - height, np.ceil(best - 0.5 * height)))
+            column, row = _lowest_place(runs[start[n] : start[n + 1]], width, free, limit)
+            if column >= 0 and row + 0.5 * height < best:
+                best = row + 0.5 * height
+                placed[s, 0], placed[s, 1], placed[s, 2] = k, column, row
+        if best == np.inf:
+            return -1
+        n = placed[s, 0] * count + s
+        used = max(used, placed[s, 2] + extents[n, 1])
+        _take(runs[start[n] : start[n + 1]], placed[s, 1], placed[s, 2], free)
+    return used
+
+
+@compiled
+def _lowest_place(runs: np.ndarray, width: int, free: np.ndarray, limit: int) -> tuple[int, int]:
+    """First column and row, rows up to limit before columns, where every run lies on free cells; (-1, -1) if there is none."""
+    obstacle = 0  # the run that failed last fails again most of the time: test it first
+    for row in range(limit + 1):
+        column = 0
+        while column <= free.shape[1] - width:
+            blocked = False
+            for k in range(len(runs)):
+                r = (obstacle + k) % len(runs)
+                j, i = row + runs[r, 0], column + runs[r, 1]
+                gap = free[j, i]
+                if gap >= runs[r, 2]:
+                    continue
+                # Nothing fits until this run starts behind the cells that block it.
+                column += max(gap, 0) - free[j, i + max(gap, 0)]
+                obstacle = r
+                blocked = True
+                break
+            if not blocked:
+                return column, row
+    return -1, -1
+
+
+@compiled
+def _take(runs: np.ndarray, column: int, row: int, free: np.ndarray) -> None:
+    """Take a shape's cells, and count their rows anew."""
+    width = free.shape[1]
+    for r in range(len(runs)):
+        j, first = row + runs[r, 0], column + runs[r, 1]
+        last = first + runs[r, 2] - 1
+        taken = 0 if last + 1 == width or free[j, last + 1] > 0 else -free[j, last + 1]
+        for i in range(last, first - 1, -1):
+            taken += 1
+            free[j, i] = -taken
+        i = first - 1
+        if i >= 0 and free[j, i] < 0:
+            while i >= 0 and free[j, i] < 0:
+                taken += 1
+                free[j, i] = -taken
+                i -= 1
+        else:
+            room = 0
+            while i >= 0 and free[j, i] > 0:
+                room += 1
+                free[j, i] = room
+                i -= 1

@@ -1,0 +1,92 @@
+"""The three calls everybody makes: make, process, inspect. The command line and every later face call these."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kiln.asset import Asset, Package, Report, View
+from kiln.errors import InputError
+from kiln.pipeline.recipe import Recipe, load_recipe
+from kiln.pipeline.run import Event, Run
+
+PathLike = str | Path
+
+
+def make(
+    pictures: PathLike | Sequence[PathLike],
+    *,
+    recipe: str = "prop",
+    out: PathLike = "out",
+    name: str | None = None,
+    views: Sequence[View | None] = (),
+    on_event: Callable[[Event], None] | None = None,
+    cancelled: threading.Event | None = None,
+    **parameters: Mapping[str, Any],
+) -> Package:
+    """Make a game-ready package from one to four pictures of a subject.
+
+    `views` says which side each picture shows where the file's name does not. Further keywords are stages with parameters to override:
+    `make("skewer.png", simplify={"triangles": 2000})`. The package is written to `out/<name>` and `out/<name>.zip`.
+    Raises a KilnError; nothing half-written is left behind.
+    """
+    from kiln.formats.picture import read_picture
+
+    paths = [pictures] if isinstance(pictures, (str, Path)) else list(pictures)
+    if not 1 <= len(paths) <= 4:
+        raise InputError(f"{len(paths)} pictures were given: one to four are needed, of different sides of one subject")
+    if len(views) > len(paths):
+        raise InputError(f"{len(views)} views were given for {len(paths)} pictures: one each at most")
+    asked = [*views, *[None] * (len(paths) - len(views))]
+    run = _run(recipe, out, name, parameters, on_event, cancelled)
+    read = [read_picture(Path(path), view=view) for path, view in zip(paths, asked, strict=True)]
+    return run.from_pictures([picture for picture, _ in read], notes=[note for _, notes in read for note in notes])
+
+
+def process(
+    model: PathLike,
+    *,
+    recipe: str = "prop",
+    out: PathLike = "out",
+    name: str | None = None,
+    up: str = "y",
+    on_event: Callable[[Event], None] | None = None,
+    cancelled: threading.Event | None = None,
+    **parameters: Mapping[str, Any],
+) -> Package:
+    """Take any mesh file (.glb, .gltf, .obj, .ply, .stl) through the game stages of a recipe; textures and vertex colours are carried over.
+
+    `up` names the axis that points up in OBJ, PLY and STL files, which do not say. Otherwise as `make`.
+    """
+    from kiln.formats.model import read_model
+
+    run = _run(recipe, out, name, parameters, on_event, cancelled)
+    read = read_model(Path(model), up=up)
+    asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, inputs=read.inputs)
+    return run.from_asset(asset)
+
+
+def inspect(path: PathLike) -> Report:
+    """Measure a mesh file, a picture or a finished package's folder."""
+    from kiln.proof.measure import inspect_file
+
+    return inspect_file(Path(path))
+
+
+def _run(
+    recipe: str,
+    out: PathLike,
+    name: str | None,
+    parameters: Mapping[str, Mapping[str, Any]],
+    on_event: Callable[[Event], None] | None,
+    cancelled: threading.Event | None,
+) -> Run:
+    chosen: Recipe = load_recipe(recipe, _with_export(parameters, out=Path(out), name=name))
+    return Run(recipe=chosen, on_event=on_event or (lambda event: None), cancelled=cancelled or threading.Event())  # noqa: ARG005
+
+
+def _with_export(parameters: Mapping[str, Mapping[str, Any]], *, out: Path, name: str | None) -> dict[str, Mapping[str, Any]]:
+    export = {**parameters.get("export", {}), "out": out}
+    return {**parameters, "export": export | ({"name": name} if name else {})}

@@ -1,0 +1,177 @@
+"""Recipe: data that says which stages run, in which order, with which parameters. Checked whole before any work."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kiln import stages
+from kiln.asset import Asset, Package, Picture
+from kiln.errors import RecipeError, did_you_mean
+from kiln.stages import Params, Stage
+
+_HEAD = ("summary", "stages")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeStep:
+    """One stage of a recipe with its parameters, all checked."""
+
+    stage: Stage
+    params: Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Stages in order, with their parameters."""
+
+    name: str
+    summary: str
+    steps: tuple[RecipeStep, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data with every parameter spelled out, for the manifest."""
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "stages": [step.stage.name for step in self.steps],
+            **{step.stage.name: step.params.model_dump(mode="json") for step in self.steps},
+        }
+
+    def from_model(self) -> Recipe:
+        """The part that works on a mesh: without the stages that make a mesh of pictures."""
+        return replace(self, steps=tuple(step for step in self.steps if step.stage.takes is Asset))
+
+
+def built_in() -> tuple[str, ...]:
+    """Names of the recipes that ship with Kiln."""
+    return tuple(sorted(Path(entry.name).stem for entry in _folder().iterdir() if entry.name.endswith(".toml")))
+
+
+def load_recipe(name: str, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Recipe:
+    """The recipe of this name, or in this .toml file, with parameters overridden stage by stage, checked whole.
+
+    Raises RecipeError for an unknown recipe, stage or parameter (naming the nearest), a value out of range, and an impossible order.
+    """
+    text, short_name = _read(name)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {name!r} is not valid TOML: {error}") from None
+    return recipe_from_data(short_name, data, overrides or {})
+
+
+def recipe_from_data(name: str, data: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]) -> Recipe:
+    """A checked recipe from plain data: `summary`, `stages` (list of names), and a table of parameters for each stage that needs one."""
+    names = data.get("stages")
+    if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
+        raise RecipeError(f"recipe {name!r} has no list of stages: add `stages = [...]` with some of {', '.join(stages.ORDER)}")
+    chosen = [stages.find(entry) for entry in names]
+    _refuse_unknown_tables(name, data, names)
+    _refuse_unknown_tables("these overrides", overrides, stages.ORDER)
+    steps = tuple(RecipeStep(stage=stage, params=_params(stage, data, overrides)) for stage in chosen)
+    check_order(chosen)
+    return Recipe(name=name, summary=str(data.get("summary", "")), steps=steps)
+
+
+def _params(stage: Stage, data: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]) -> Params:
+    table = data.get(stage.name, {})
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{stage.name} must be a table of parameters, not {table!r}")
+    return read_params(stage, {**table, **overrides.get(stage.name, {})})
+
+
+def read_params(stage: Stage, values: Mapping[str, Any]) -> Params:
+    """A stage's Params from plain values; RecipeError says in plain words what is unknown or out of range."""
+    try:
+        return stage.params.model_validate(dict(values))
+    except ValidationError as error:
+        known = list(stage.params.model_fields)
+        options = stage.option_names(values)
+        raise RecipeError("; ".join(_explain(stage.name, entry, [*known, *options]) for entry in error.errors())) from None
+
+
+def _explain(stage: str, entry: Any, known: Iterable[str]) -> str:
+    """One pydantic error as a sentence."""
+    path = [str(part) for part in entry["loc"] if part != "options"]
+    where = ".".join([stage, *path])
+    if entry["type"] == "extra_forbidden":
+        return f"{where}: no such parameter, {did_you_mean(path[-1], known)}"
+    message = str(entry["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"{where} = {entry['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def check_order(chosen: Iterable[Stage]) -> None:
+    """Raise RecipeError when a stage could not have what it needs at its place, or a stage stands twice, or nothing is exported."""
+    thing: Any = Picture
+    made: set[str] = set()
+    names: list[str] = []
+    for stage in chosen:
+        if stage.name in names:
+            raise RecipeError(f"{stage.name} stands twice in the recipe: once is enough")
+        if not names and stage.takes is Asset:  # a recipe for models only
+            thing, made = Asset, {"source", "source_materials"}
+        if not _fits(thing, stage.takes):
+            raise RecipeError(
+                f"{stage.name} cannot come {_after(names)}: it works on {_noun(stage.takes)}, and here there is {_noun(thing)}"
+            )
+        for feature in sorted(stage.reads - made):
+            raise RecipeError(f"{stage.name} needs {_FEATURES[feature][0]}: put {_FEATURES[feature][1]} before it")
+        thing, made = stage.gives, made | stage.writes
+        names.append(stage.name)
+    if thing is not Package:
+        raise RecipeError("the recipe ends without a package: let export be its last stage")
+
+
+_FEATURES = {
+    "source": ("a source mesh", "generate"),
+    "source_materials": ("a source mesh", "generate"),
+    "pictures": ("pictures", "generate"),
+    "mesh": ("a game mesh", "simplify"),
+    "uvs": ("a game mesh with UVs", "unwrap"),
+    "material": ("baked maps", "bake"),
+    "lods": ("LODs", "lods"),
+    "hulls": ("collision hulls", "collide"),
+}
+"""Feature of an asset -> what to call it, and the stage that makes it."""
+
+
+def _fits(thing: Any, takes: Any) -> bool:
+    return bool(thing == takes or (thing is Picture and takes == tuple[Picture, ...]))
+
+
+def _noun(thing: Any) -> str:
+    return {Picture: "a picture", Asset: "an asset", Package: "a finished package"}.get(thing, "pictures")
+
+
+def _after(names: list[str]) -> str:
+    return f"after {names[-1]}" if names else "first"
+
+
+def _refuse_unknown_tables(where: str, data: Mapping[str, Any], names: Iterable[str]) -> None:
+    for key in data:
+        if key not in _HEAD and key not in names:
+            raise RecipeError(f"{where}: {key!r} is not one of its stages, {did_you_mean(key, [*_HEAD, *names])}")
+
+
+def _folder() -> Any:
+    return resources.files("kiln.pipeline") / "recipes"
+
+
+def _read(name: str) -> tuple[str, str]:
+    """A recipe's text and short name, from the built-in ones or from a .toml file."""
+    if name in built_in():
+        return (_folder() / f"{name}.toml").read_text(encoding="utf-8"), name
+    path = Path(name)
+    if path.suffix != ".toml":
+        raise RecipeError(f"no recipe called {name!r}: {did_you_mean(name, built_in())}, or give the path of a .toml file")
+    try:
+        return path.read_text(encoding="utf-8"), path.stem
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe file {name} cannot be read: {error}") from None
