@@ -1,4 +1,4 @@
-"""glTF 2.0 files (Khronos, "glTF 2.0 Specification"), portable: metallic-roughness, PNG, no required extensions, the same bytes every time."""
+"""glTF 2.0 files (Khronos 2021), portable: metallic-roughness, PNG, no required extensions, and the same bytes every time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped, UInt32
 
-import kiln
 from kiln.asset import Material, Mesh
 from kiln.formats.png import encode_pngs
 from kiln.formats.vertex_color import to_linear
+from kiln.version import VERSION
 
 Slot = Literal["base_color", "normal", "orm", "emissive"]
 
@@ -154,7 +154,7 @@ class _Writer:
     def finish(self) -> tuple[dict[str, Any], bytes]:
         """The whole document, without empty lists, and the binary buffer."""
         document: dict[str, Any] = {
-            "asset": {"version": "2.0", "generator": f"Kiln {kiln.__version__}"},
+            "asset": {"version": "2.0", "generator": f"Kiln {VERSION}"},
             "scene": 0,
             "scenes": [{"nodes": list(range(len(self._json["nodes"])))}],
         }

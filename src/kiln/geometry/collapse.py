@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
-from kiln.geometry.topology import find_edges
-from kiln.kernels.collapse import Surface, collapse_edges, link_corners
+from kiln.geometry.topology import DEGENERATE_AREA, find_edges
+from kiln.kernels.collapse import Surface, collapse_edges, collapse_needles, link_corners
 from kiln.kernels.quadric import add_quadrics
 
 HOLD = 10.0
@@ -15,6 +15,9 @@ HOLD = 10.0
 STRICTNESS = ((0.25, 0.08), (0.0, 0.01), (-2.0, 0.0))
 """Least cosine by which a collapse may turn a triangle, and least shape it may leave it (1 equilateral, 0 needle): relaxed step by step
 while the budget is not reached. In the last step only the link condition holds."""
+
+NEEDLE_AREA = 4 * DEGENERATE_AREA
+"""Relative to the squared diagonal; above what counts as degenerate, since rounding to float32 changes areas."""
 
 
 class Collapsing:
@@ -47,15 +50,25 @@ class Collapsing:
             self._live = collapse_edges(self._surface, *self._room, self._live, target, self._subset, least_cosine, least_shape)
         return self._live
 
+    def drop_needles(self) -> int:
+        """Collapse triangles that have (next to) no area, where that turns no other one over; returns how many triangles are left."""
+        self._live = collapse_needles(self._surface, self._live, NEEDLE_AREA, self._subset)
+        return self._live
+
     @property
     def triangles(self) -> Int32[np.ndarray, "left 3"]:
         """What is left, over the points given."""
-        return self._surface.corners[self._surface.corners[:, 0] >= 0]
+        return self._surface.corners[self.alive]
 
     @property
     def wedges(self) -> Int32[np.ndarray, "left 3"]:
         """What is left, over the vertices given."""
-        return self._surface.wedges[self._surface.corners[:, 0] >= 0]
+        return self._surface.wedges[self.alive]
+
+    @property
+    def alive(self) -> Bool[np.ndarray, " triangles"]:
+        """Which of the triangles given are left."""
+        return self._surface.corners[:, 0] >= 0
 
     @property
     def positions(self) -> Float64[np.ndarray, "points 3"]:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32
 
 from kiln.geometry.topology import Edges
-from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets
+from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
 
 
 def split_non_manifold(
@@ -38,39 +38,17 @@ def _partners(
 ) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
     """Pairs of half-edges that belong together across an edge: twins, and at crowded edges the narrowest solids."""
     twinned = np.flatnonzero(edges.twins > np.arange(len(edges.twins))).astype(np.int32)
-    pairs = [np.stack([twinned, edges.twins[twinned]], axis=1)]
+    pairs = np.stack([twinned, edges.twins[twinned]], axis=1)
+    if edges.non_manifold_count:
+        pairs = np.concatenate([pairs, _pair_crowded(edges, positions.astype(np.float64))])
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _pair_crowded(edges: Edges, positions: Float64[np.ndarray, "points 3"]) -> Int32[np.ndarray, "pairs 2"]:
+    """Pairs of opposite half-edges at edges of more than two triangles."""
     crowded = edges.order[edges.twins[edges.order] == NON_MANIFOLD]
     low = np.minimum(edges.starts[crowded], edges.stops[crowded])
     high = np.maximum(edges.starts[crowded], edges.stops[crowded])
-    borders = np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1
-    if len(crowded):
-        exact = positions.astype(np.float64)
-        pairs += [_pair_by_angle(edges, exact, group) for group in np.split(crowded, borders)]
-    joined = np.concatenate(pairs)
-    return joined[:, 0], joined[:, 1]
-
-
-def _pair_by_angle(
-    edges: Edges, positions: Float64[np.ndarray, "points 3"], group: Int32[np.ndarray, " n"]
-) -> Int32[np.ndarray, "pairs 2"]:
-    """Pairs of opposite half-edges among those of one edge, narrowest enclosed angle first."""
-    start = edges.starts[group[0]]
-    forward, backward = group[edges.starts[group] == start], group[edges.starts[group] != start]
-    if not len(backward):
-        return np.empty((0, 2), np.int32)
-    axis = positions[edges.stops[forward[0]]] - positions[start]
-    axis /= max(float(np.linalg.norm(axis)), 1e-300)
-
-    def sides(half_edges: Int32[np.ndarray, " m"]) -> Float64[np.ndarray, "m 3"]:
-        apex = positions[edges.triangles[half_edges // 3, (half_edges % 3 + 2) % 3]] - positions[start]
-        return apex - (apex @ axis)[:, None] * axis
-
-    ours, theirs = sides(forward), sides(backward)
-    inward = np.cross(ours, axis)  # behind a triangle that runs forward
-    angles = np.arctan2(inward @ theirs.T, ours @ theirs.T) % (2 * np.pi)
-    pairs = []
-    for _ in range(min(angles.shape)):
-        i, j = np.unravel_index(np.argmin(angles), angles.shape)
-        pairs.append((forward[i], backward[j]))
-        angles[i, :] = angles[:, j] = np.inf
-    return np.array(pairs, np.int32)
+    begins = np.flatnonzero((np.diff(low, prepend=-1) != 0) | (np.diff(high, prepend=-1) != 0))
+    pairs = np.empty((len(crowded), 2), np.int32)
+    return pairs[: pair_crowded(positions, edges.triangles, crowded, np.append(begins, len(crowded)), pairs)]

@@ -10,14 +10,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
-from kiln.asset import Mesh
-from kiln.geometry.bake import TexelHits, unit_face_normals
+from kiln.geometry.bake import Target, TexelHits
 from kiln.geometry.trace import Scene
 from kiln.kernels import in_threads
 from kiln.kernels.bake import gather_openness, scatter_directions
 
 _STEP = 2
 """Texels on a side of a block that shares rays."""
+
+_LIFT = 1e-4
+"""Share of the source's diagonal that rays start above it, lest they meet the triangle they leave."""
 
 _LATTICE = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
 """Which sixteenth of the directions a block gets: a Bayer matrix, so that any 2 x 2 of them are spread well too."""
@@ -35,25 +37,26 @@ def sobol_square(count: int) -> Float64[np.ndarray, "count 2"]:
     return points / 2.0**32 + 0.5 / max(count, 1)
 
 
-def openness(hits: TexelHits, source: Mesh, scene: Scene, normals: Float32[np.ndarray, "vertices 3"], *, rays: int) -> Float32[np.ndarray, " texels"]:
+def openness(hits: TexelHits, target: Target, *, rays: int) -> Float32[np.ndarray, " texels"]:
     """Share of the cosine-weighted hemisphere, 0 to 1, that is free above each texel's source point; no distance limit.
 
-    normals are the source's smooth ones. rays (a power of two) is the number from each 2 x 2 block; sixteen times as many reach each texel's mean.
+    rays (a power of two) start from each 2 x 2 block; sixteen times as many enter each texel's mean. With 4, the result differs from that of
+    512 rays a texel by 0.015 rms on a statue (8: 0.011; 2: 0.023).
     """
-    points = hits.source.take(source, source.positions)
     block, chosen = _blocks(hits.texel, hits.size)
-    lattice = _LATTICE[(hits.texel[chosen] // hits.size // _STEP) % 4, (hits.texel[chosen] % hits.size // _STEP) % 4]
-    faces = unit_face_normals(source)[hits.source.triangle[chosen]]
-    origins = points[chosen] + faces * np.float32(1e-4 * source.diagonal)
-    about = hits.source[:].take(source, normals)[chosen]
-    about /= np.maximum(np.linalg.norm(about, axis=1, keepdims=True), 1e-20)
-    samples = np.empty((len(chosen), 4), np.float32)
-    samples[:, 1:] = points[chosen]
+    starts = hits.source[chosen]
+    points = starts.take(target.mesh, target.mesh.positions)
+    origins = points + target.face_normals[starts.triangle] * np.float32(_LIFT * target.mesh.diagonal)
+    normals = starts.take(target.mesh, target.normals)
+    normals /= np.maximum(np.sqrt(np.einsum("nk,nk->n", normals, normals))[:, None], np.float32(1e-20))
+    row, column = np.divmod(hits.texel[chosen], hits.size)
+    sixteenth = _LATTICE[(row // _STEP) % 4, (column // _STEP) % 4]
     square = sobol_square(16 * rays)
+    free = np.empty(len(chosen), np.float32)
     for k in range(16):
-        rows = np.flatnonzero(lattice == k)
-        samples[rows, 0] = _free(scene, origins[rows], about[rows], square[k * rays : (k + 1) * rays])
-    return _gathered(hits, points, samples, block, reach=8 * _STEP * _texel_metres(points, hits))
+        rows = np.flatnonzero(sixteenth == k)
+        free[rows] = _free(target.scene, origins[rows], normals[rows], square[k * rays : (k + 1) * rays])
+    return _window_means(hits, target, block, np.column_stack([free, points]))
 
 
 def _free(
@@ -78,22 +81,12 @@ def _blocks(texel: Int64[np.ndarray, " texels"], size: int) -> tuple[Int32[np.nd
     return block.reshape(side, side), first[taken]
 
 
-def _texel_metres(points: Float32[np.ndarray, "texels 3"], hits: TexelHits) -> float:
-    """Median distance in space between neighbouring texels of a row."""
-    beside = np.flatnonzero(np.diff(hits.texel) == 1)[::97]
-    if len(beside) == 0:
-        return float(np.ptp(points, axis=0).max(initial=0.0)) + 1e-9
-    return float(np.median(np.linalg.norm(points[beside + 1] - points[beside], axis=1)))
-
-
-def _gathered(
-    hits: TexelHits,
-    points: Float32[np.ndarray, "texels 3"],
-    samples: Float32[np.ndarray, "samples 4"],
-    block: Int32[np.ndarray, "blocks blocks"],
-    *,
-    reach: float,
+def _window_means(
+    hits: TexelHits, target: Target, block: Int32[np.ndarray, "blocks blocks"], samples: Float32[np.ndarray, "samples 4"]
 ) -> Float32[np.ndarray, " texels"]:
+    """Each texel's mean over the 4 x 4 blocks around it, of samples (openness and point) that lie near it in space too."""
+    points = hits.source.take(target.mesh, target.mesh.positions)
+    reach = 8 * _STEP * _texel_metres(points, hits.texel)
     out = np.empty(len(points), np.float32)
 
     def gather(first: int, last: int) -> None:
@@ -101,3 +94,11 @@ def _gathered(
 
     in_threads(gather, len(points), at_least=10_000)
     return out
+
+
+def _texel_metres(points: Float32[np.ndarray, "texels 3"], texel: Int64[np.ndarray, " texels"]) -> float:
+    """Median distance in space between neighbouring texels of a row."""
+    beside = np.flatnonzero(np.diff(texel) == 1)[::97]
+    if len(beside) == 0:
+        return 1.0
+    return float(np.median(np.linalg.norm(points[beside + 1] - points[beside], axis=1))) + 1e-12

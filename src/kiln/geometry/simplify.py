@@ -8,8 +8,9 @@ from jaxtyping import Float32, Int32
 
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
+from kiln.geometry.lods import coarsen
 from kiln.geometry.manifold import split_non_manifold
-from kiln.geometry.topology import find_edges, has_repeated_corner, is_duplicate, point_triangles
+from kiln.geometry.topology import find_edges, has_repeated_corner, is_duplicate, welded_points
 
 COARSE_FACTOR = 3
 """fast-simplification brings a dense mesh down to this many times the budget (500k in 0.7 s, where collapsing one by one takes 5 s);
@@ -17,28 +18,27 @@ the rest, which decides how the result looks, is done one edge at a time."""
 
 
 def simplify(mesh: Mesh, *, triangles: int) -> Mesh:
-    """The mesh with at most this many triangles and positions only, one vertex a point; unchanged when it has no more than that.
+    """The mesh's shape in at most this many triangles: positions only, one vertex a point, manifold, nothing degenerate.
 
-    The result is manifold with no more open edges than the mesh; fewer triangles than its topology needs (four a closed component)
-    cannot be reached.
+    Fewer triangles than the topology needs (four a closed component) cannot be reached: then it comes as near as it can.
     """
-    if mesh.triangle_count <= triangles:
-        return mesh
-    points, faces = _welded(mesh)
+    points, faces = welded_points(mesh)
+    faces = _proper(faces)
     if len(faces) > 2 * COARSE_FACTOR * triangles:
         points, faces = _coarse(points, faces, COARSE_FACTOR * triangles)
     faces, origin = split_non_manifold(find_edges(faces, point_count=len(points)), points)
     collapsing = Collapsing(points[origin].astype(np.float64), faces)
     collapsing.to(triangles)
+    collapsing.drop_needles()
     return _compact(collapsing.positions.astype(np.float32), collapsing.triangles)
 
 
-def _welded(mesh: Mesh) -> tuple[Float32[np.ndarray, "points 3"], Int32[np.ndarray, "triangles 3"]]:
-    """Points and triangles over them, without triangles that have a point twice or repeat another."""
-    faces, count = point_triangles(mesh)
-    points = np.empty((count, 3), np.float32)
-    points[faces.reshape(-1)] = mesh.positions[mesh.triangles.reshape(-1)]
-    return points, _proper(faces)
+def simplify_keeping_uvs(mesh: Mesh, *, triangles: int) -> Mesh:
+    """The mesh with at most this many triangles, made of its own vertices with all their attributes; seams stay whole.
+
+    Seams may keep it above the budget.
+    """
+    return coarsen(mesh, targets=(triangles,))[0] if mesh.triangle_count > triangles else mesh
 
 
 def _proper(faces: Int32[np.ndarray, "triangles 3"]) -> Int32[np.ndarray, "proper 3"]:

@@ -152,6 +152,4 @@ def _split(mesh: Mesh, tangents: Float64[np.ndarray, "corners 3"], orientation: 
     rank = np.empty(count, np.uint32)
     rank[order] = np.arange(count, dtype=np.uint32)
     chosen = corner[order]
-    return TangentSpace(
-        source=vertex[chosen].astype(np.int64), triangles=rank[classes].reshape(-1, 3), tangents=corner_tangents[chosen]
-    )
+    return TangentSpace(source=vertex[chosen].astype(np.int64), triangles=rank[classes].reshape(-1, 3), tangents=corner_tangents[chosen])

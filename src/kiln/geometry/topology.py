@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.weld import equal_rows, weld_classes
-from kiln.kernels.topology import join_pairs, number_sets, pair_half_edges, sort_half_edges
+from kiln.kernels.topology import join_pairs, number_sets, pair_half_edges, sort_corners, sort_half_edges, triangle_areas
 
 DEGENERATE_AREA = 1e-12
 """A triangle with less than this share of the squared diagonal as area has no normal worth the name: float32 positions are exact to
@@ -123,6 +122,14 @@ def point_triangles(mesh: Mesh, *, tolerance: float = 0.0) -> tuple[Int32[np.nda
     return classes.astype(np.int32)[mesh.triangles], count
 
 
+def welded_points(mesh: Mesh) -> tuple[Float32[np.ndarray, "points 3"], Int32[np.ndarray, "triangles 3"]]:
+    """The points that the mesh's vertices lie on, and its triangles over them."""
+    classes, count = weld_classes(mesh.positions)
+    points = np.empty((count, 3), np.float32)
+    points[classes] = mesh.positions
+    return points, classes.astype(np.int32)[mesh.triangles]
+
+
 def has_repeated_corner(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
     """Which triangles name one point twice."""
     a, b, c = triangles.T
@@ -131,7 +138,9 @@ def has_repeated_corner(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.
 
 def areas(mesh: Mesh) -> Float64[np.ndarray, " triangles"]:
     """Each triangle's area, square metres."""
-    return np.linalg.norm(face_vectors(mesh), axis=1) / 2
+    found = np.empty(mesh.triangle_count)
+    triangle_areas(mesh.positions, mesh.triangles, found)
+    return found
 
 
 def is_degenerate(mesh: Mesh, triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
@@ -141,9 +150,9 @@ def is_degenerate(mesh: Mesh, triangles: Int32[np.ndarray, "triangles 3"]) -> Bo
 
 def is_duplicate(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
     """Which triangles have the same three points as an earlier one."""
-    low, high = triangles.min(axis=1), triangles.max(axis=1)
-    middle = triangles.sum(axis=1, dtype=np.int64) - low - high
-    classes, count = equal_rows(np.stack([low, middle.astype(np.int32), high], axis=1))
+    rows = np.empty_like(triangles)
+    sort_corners(triangles, rows)
+    classes, count = equal_rows(rows)
     if count == len(triangles):
         return np.zeros(len(triangles), bool)
     first = np.full(count, len(triangles), np.int64)

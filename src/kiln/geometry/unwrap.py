@@ -1,4 +1,4 @@
-"""A UV atlas for a mesh: charts cut, laid flat, packed, and checked."""
+"""A UV atlas for a mesh: charts cut, laid flat, joined, packed, and checked."""
 
 from __future__ import annotations
 
@@ -7,15 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32, Float64
 
 from kiln.asset import Mesh
-from kiln.errors import BackendError
-from kiln.geometry.charts import Charts, connected_charts, upright, with_equal_area
+from kiln.errors import BackendError, PostconditionError
+from kiln.geometry.box_uv import box_axes, box_corners, box_joined
+from kiln.geometry.charts import Charts, finished, flat_areas
+from kiln.geometry.layout import Layout, new_layout, overlap_counts
 from kiln.geometry.normals import face_vectors, smooth_normals
 from kiln.geometry.pack import pack
 from kiln.geometry.rasterize import rasterize_uvs
+from kiln.geometry.seams import Edges, inner_edges
+from kiln.geometry.stitch import halve, mend, stitch
 from kiln.geometry.tangents import add_tangents
+from kiln.geometry.weld import weld_classes
 from kiln.isolate import run_isolated
+
+Method = Literal["auto", "xatlas", "box"]
+
+_REPAIRS = 5
+"""Times that charts which overlap in the finished atlas are cut and packed anew."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,18 +34,95 @@ class Unwrapped:
     """A mesh with its atlas, and what is to be said of it."""
 
     mesh: Mesh
-    notes: tuple[str, ...]
     measures: Mapping[str, float]
+    """"charts"; "utilization", the islands' share of all texels; "texel_density_cv", standard deviation over mean, by area."""
+
+    notes: tuple[str, ...]
 
 
-def unwrap(mesh: Mesh, *, size: int, padding: int, method: Literal["auto", "xatlas", "box"] = "auto", time_limit_s: float = 20.0) -> Unwrapped:
-    """The mesh with UVs, smooth normals and tangents; vertices are split at seams, triangles keep their order."""
-    vertex, triangles, points = run_isolated("kiln.geometry.charts_xatlas:cut", mesh.positions, mesh.triangles, timeout_s=time_limit_s)
-    charts = Charts(vertex=vertex, triangles=triangles, points=points, chart=connected_charts(triangles, vertices=len(vertex)))
-    areas = np.linalg.norm(face_vectors(mesh), axis=1) / 2
-    charts = with_equal_area(upright(charts), areas)
-    uvs = pack(charts, size=size, padding=padding)
-    smooth = replace(mesh, normals=smooth_normals(mesh))
-    split = replace(smooth.take_vertices(charts.vertex, charts.triangles), uvs=uvs)
-    covered = float((rasterize_uvs(split, width=size, height=size).triangle >= 0).mean())
-    return Unwrapped(mesh=add_tangents(split), notes=(), measures={"utilization": covered, "charts": charts.count})
+def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time_limit_s: float = 20.0) -> Unwrapped:
+    """The mesh with UVs in a size x size atlas, smooth normals and MikkTSpace tangents; vertices are split at seams, triangles keep their order.
+
+    First charts come from the axes that triangles face ("auto", "box") or from xatlas in a child process under a time limit ("xatlas",
+    which falls back to the axes). All but "box" then join charts where the two lie flat together. Islands are padding texels apart; none
+    overlaps or is mirrored. Raises PostconditionError when that cannot be had.
+    """
+    edges = inner_edges(mesh)
+    layout, notes = _first_charts(mesh, edges, method, time_limit_s)
+    mend(layout)
+    if method != "box":
+        stitch(layout)
+    charts, uvs = _packed(layout, mesh, size=size, padding=padding)
+    split = replace(mesh, normals=smooth_normals(mesh)).take_vertices(charts.vertex, charts.triangles)
+    result = add_tangents(replace(split, uvs=uvs))
+    return Unwrapped(mesh=result, measures={"charts": charts.count} | _measures(result, size), notes=notes)
+
+
+def _first_charts(mesh: Mesh, edges: Edges, method: Method, time_limit_s: float) -> tuple[Layout, tuple[str, ...]]:
+    if method == "xatlas":
+        try:
+            return _xatlas_charts(mesh, edges, time_limit_s), ()
+        except BackendError as error:
+            return _box_charts(mesh, edges), (f"charts were cut by box projection instead of xatlas: {error}",)
+    return _box_charts(mesh, edges), ()
+
+
+def _box_charts(mesh: Mesh, edges: Edges) -> Layout:
+    axis = box_axes(mesh, edges)
+    return new_layout(mesh, edges, box_joined(edges, axis), box_corners(mesh, axis))
+
+
+def _xatlas_charts(mesh: Mesh, edges: Edges, time_limit_s: float) -> Layout:
+    """xatlas's charts, mirrored ones turned over. It sees welded vertices, lest every seam the mesh came with should cut a chart."""
+    point, count = weld_classes(mesh.positions)
+    first = np.full(count, mesh.vertex_count, np.int64)
+    np.minimum.at(first, point, np.arange(mesh.vertex_count))
+    welded = point.astype(np.uint32)[mesh.triangles]
+    triangles, points = run_isolated("kiln.geometry.xatlas_child:cut", mesh.positions[first], welded, timeout_s=time_limit_s)
+    ends = triangles.reshape(-1)[edges.corners]
+    joined = (ends[:, :, 0] == ends[:, :, 1]).all(axis=1)
+    chart = edges.charts(joined)
+    mirrored = np.bincount(chart, flat_areas(points, triangles)) < 0
+    corners = points[triangles] * np.stack([np.where(mirrored[chart], -1.0, 1.0), np.ones(len(chart))], axis=1)[:, None]
+    return new_layout(mesh, edges, joined, corners)
+
+
+def _packed(layout: Layout, mesh: Mesh, *, size: int, padding: int) -> tuple[Charts, Float32[np.ndarray, "corners 2"]]:
+    """The charts and their UVs, after cutting those that overlap on the atlas's very texels."""
+    for _ in range(_REPAIRS):
+        charts = finished(layout, mesh)
+        uvs = pack(charts, size=size, padding=padding)
+        order = np.argsort(charts.chart, kind="stable")
+        starts = np.searchsorted(charts.chart[order], np.arange(charts.count + 1))
+        overlaps = overlap_counts(uvs.astype(np.float64)[charts.triangles[order]] * size, starts)
+        if not overlaps.any():
+            _check(mesh, charts, uvs)
+            return charts, uvs
+        for c in np.flatnonzero(overlaps):
+            halve(layout, np.flatnonzero(charts.chart == c))
+    raise PostconditionError(f"{int(overlaps.sum())} texels are covered twice: repair the mesh first, or choose another method")
+
+
+def _check(mesh: Mesh, charts: Charts, uvs: Float32[np.ndarray, "corners 2"]) -> None:
+    """Raise PostconditionError when UVs leave the atlas or a triangle that has an area lies mirrored or flat."""
+    lost = _signed_areas(uvs, charts) >= 0
+    lost &= np.linalg.norm(face_vectors(mesh), axis=1) > 1e-12 * mesh.diagonal**2
+    if not (np.isfinite(uvs).all() and uvs.min() >= 0 and uvs.max() <= 1):
+        raise PostconditionError("UVs leave the atlas: repair the mesh first, or choose another method")
+    if lost.any():
+        raise PostconditionError(f"{int(lost.sum())} triangles lie mirrored or without area in the atlas: repair the mesh first")
+
+
+def _signed_areas(uvs: Float32[np.ndarray, "corners 2"], charts: Charts) -> Float64[np.ndarray, " triangles"]:
+    """In UV units; negative is right, because v points down."""
+    return flat_areas(uvs.astype(np.float64), charts.triangles)
+
+
+def _measures(mesh: Mesh, size: int) -> dict[str, float]:
+    covered = float((rasterize_uvs(mesh, width=size, height=size).triangle >= 0).mean())
+    space = np.linalg.norm(face_vectors(mesh), axis=1) / 2
+    assert mesh.uvs is not None  # noqa: S101 - for the type checker: this mesh was just unwrapped
+    density = np.sqrt(np.abs(flat_areas(mesh.uvs.astype(np.float64), mesh.triangles)) / np.maximum(space, 1e-300))
+    mean = float(np.average(density, weights=space))
+    deviation = float(np.sqrt(np.average((density - mean) ** 2, weights=space)))
+    return {"utilization": covered, "texel_density_cv": deviation / mean}

@@ -292,6 +292,32 @@ def _may_collapse(s: Surface, u: int, v: int, place: Place, subset: bool, mark: 
 
 
 @compiled
+def _area(s: Surface, t: int) -> float:
+    """Of triangle t."""
+    p, a, b, c = s.positions, s.corners[t, 0], s.corners[t, 1], s.corners[t, 2]
+    ex, ey, ez = p[b, 0] - p[a, 0], p[b, 1] - p[a, 1], p[b, 2] - p[a, 2]
+    fx, fy, fz = p[c, 0] - p[a, 0], p[c, 1] - p[a, 1], p[c, 2] - p[a, 2]
+    return np.sqrt((ey * fz - ez * fy) ** 2 + (ez * fx - ex * fz) ** 2 + (ex * fy - ey * fx) ** 2) / 2
+
+
+@compiled
+def collapse_needles(s: Surface, live: int, least_area: float, subset: bool) -> int:
+    """Collapse the first possible edge of each triangle whose area is not above least_area; returns how many triangles are left."""
+    mark = np.int64(s.marks.max()) + 1
+    for t in range(len(s.corners)):
+        if s.corners[t, 0] < 0 or _area(s, t) > least_area:
+            continue
+        for k in range(6):  # three edges, either way
+            u, v = s.corners[t, k % 3], s.corners[t, (k % 3 + 1 + k // 3) % 3]
+            mark += 2
+            place = (s.positions[v, 0], s.positions[v, 1], s.positions[v, 2])
+            if _may_collapse(s, u, v, place, subset, mark, 0.0, 0.0):
+                live -= _apply(s, u, v, place, subset)
+                break
+    return live
+
+
+@compiled
 def collapse_edges(
     s: Surface, costs: np.ndarray, items: np.ndarray, live: int, target: int, subset: bool, least_cosine: float, least_shape: float
 ) -> int:

@@ -8,16 +8,14 @@ from kiln.kernels import compiled
 
 
 @compiled
-def shape_runs(
-    points: np.ndarray, triangles: np.ndarray, triangle_start: np.ndarray, rim: np.ndarray, rim_start: np.ndarray, radius: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shape_runs(points: np.ndarray, rim: np.ndarray, rim_start: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Runs of the cells that come within radius of each chart, and of the cells whose centre it covers.
 
-    points (V, 2) float64 in cells, each chart with its lowest corner at (radius, radius); triangles (F, 3) uint32 sorted by chart, those
-    of chart c being triangle_start[c]:triangle_start[c + 1]; rim (E, 2) uint32 the charts' boundary edges, likewise. Returns runs
-    (R, 3) int32, their start per chart (C + 1,) int64, and each shape's width and height in cells (C, 2) int32.
+    points (V, 2) float64 in cells, each chart with its lowest corner at (radius, radius); rim (E, 2) uint32 the edges that bound charts, as closed
+    loops, those of chart c being rim_start[c]:rim_start[c + 1]. Returns runs (R, 3) int32, their start per chart (C + 1,) int64, and
+    each shape's width and height in cells (C, 2) int32.
     """
-    count = len(triangle_start) - 1
+    count = len(rim_start) - 1
     extents = np.empty((count, 2), np.int32)
     start = np.zeros(count + 1, np.int64)
     runs = np.empty((1 << 14, 3), np.int32)
@@ -29,51 +27,44 @@ def shape_runs(
             bottom = max(bottom, points[rim[e, 0], 1])
         width, height = int(np.ceil(right + radius + 1e-9)), int(np.ceil(bottom + radius + 1e-9))
         extents[c, 0], extents[c, 1] = width, height
-        mask = np.zeros((height, width), np.uint8)
-        for t in range(triangle_start[c], triangle_start[c + 1]):
-            _mark_triangle(points[triangles[t, 0]], points[triangles[t, 1]], points[triangles[t, 2]], mask)
+        near = np.zeros((height, width), np.uint8)
+        crossings = np.zeros((height, width + 1), np.uint8)
         for e in range(rim_start[c], rim_start[c + 1]):
-            _mark_edge(points[rim[e, 0]], points[rim[e, 1]], radius, mask)
+            _mark_near(points[rim[e, 0]], points[rim[e, 1]], radius, near)
+            _mark_crossings(points[rim[e, 0]], points[rim[e, 1]], crossings)
         for row in range(height):
-            column = 0
-            while column < width:
-                if mask[row, column] == 0:
-                    column += 1
+            inside, length = 0, 0
+            for column in range(width + 1):
+                inside ^= crossings[row, column]
+                if column < width and (inside or near[row, column]):
+                    length += 1
                     continue
-                first = column
-                while column < width and mask[row, column] != 0:
-                    column += 1
+                if length == 0:
+                    continue
                 if used == len(runs):
                     larger = np.empty((2 * used, 3), np.int32)
                     larger[:used] = runs
                     runs = larger
-                runs[used, 0], runs[used, 1], runs[used, 2] = row, first, column - first
+                runs[used, 0], runs[used, 1], runs[used, 2] = row, column - length, length
                 used += 1
+                length = 0
         start[c + 1] = used
     return runs[:used].copy(), start, extents
 
 
 @compiled
-def _mark_triangle(a: np.ndarray, b: np.ndarray, c: np.ndarray, mask: np.ndarray) -> None:
-    """Mark the cells whose centre lies in the counter-clockwise triangle."""
-    top, bottom = max(0, int(min(a[1], b[1], c[1]))), min(mask.shape[0] - 1, int(max(a[1], b[1], c[1])))
-    left, right = max(0, int(min(a[0], b[0], c[0]))), min(mask.shape[1] - 1, int(max(a[0], b[0], c[0])))
-    for j in range(top, bottom + 1):
-        for i in range(left, right + 1):
-            x, y = i + 0.5, j + 0.5
-            if (
-                (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0]) >= 0
-                and (c[0] - b[0]) * (y - b[1]) - (c[1] - b[1]) * (x - b[0]) >= 0
-                and (a[0] - c[0]) * (y - c[1]) - (a[1] - c[1]) * (x - c[0]) >= 0
-            ):
-                mask[j, i] = 1
+def _mark_crossings(a: np.ndarray, b: np.ndarray, crossings: np.ndarray) -> None:
+    """Toggle, in each row whose centre line the edge crosses, the first cell whose centre lies right of the crossing."""
+    for row in range(int(np.ceil(min(a[1], b[1]) - 0.5)), int(np.ceil(max(a[1], b[1]) - 0.5))):
+        x = a[0] + (row + 0.5 - a[1]) * (b[0] - a[0]) / (b[1] - a[1])
+        crossings[row, int(np.ceil(x - 0.5))] ^= 1
 
 
 @compiled
-def _mark_edge(a: np.ndarray, b: np.ndarray, radius: float, mask: np.ndarray) -> None:
-    """Mark the cells that come within radius of the segment a b, whatever part of the cell it is."""
-    top, bottom = max(0, int(min(a[1], b[1]) - radius - 1)), min(mask.shape[0] - 1, int(max(a[1], b[1]) + radius + 1))
-    left, right = max(0, int(min(a[0], b[0]) - radius - 1)), min(mask.shape[1] - 1, int(max(a[0], b[0]) + radius + 1))
+def _mark_near(a: np.ndarray, b: np.ndarray, radius: float, near: np.ndarray) -> None:
+    """Mark the cells that come within radius of the segment a b, with whatever part of the cell it is."""
+    top, bottom = max(0, int(min(a[1], b[1]) - radius - 1)), min(near.shape[0] - 1, int(max(a[1], b[1]) + radius + 1))
+    left, right = max(0, int(min(a[0], b[0]) - radius - 1)), min(near.shape[1] - 1, int(max(a[0], b[0]) + radius + 1))
     ux, uy = b[0] - a[0], b[1] - a[1]
     square = ux * ux + uy * uy
     for j in range(top, bottom + 1):
@@ -82,9 +73,9 @@ def _mark_edge(a: np.ndarray, b: np.ndarray, radius: float, mask: np.ndarray) ->
             along = min(1.0, max(0.0, (x * ux + y * uy) / square)) if square > 0 else 0.0
             dx, dy = x - along * ux, y - along * uy
             distance = np.sqrt(dx * dx + dy * dy)
-            # The segment lies beyond the line through its nearest point, square to d; the cell reaches half of |dx| + |dy| over |d| towards it.
+            # The segment lies beyond the line through its nearest point, square to d; the cell reaches (|dx| + |dy|) / 2 |d| towards it.
             if distance * (distance - radius) <= 0.5 * (abs(dx) + abs(dy)):
-                mask[j, i] = 1
+                near[j, i] = 1
 
 
 @compiled

@@ -8,6 +8,24 @@ from kiln.kernels import compiled
 
 
 @compiled
+def halve(pixels: np.ndarray, decode: np.ndarray, encode: np.ndarray, half: np.ndarray, first_row: int, last_row: int) -> None:
+    """Fill rows first_row <= j < last_row of half with the mean of 2 x 2 pixels, the first three channels being averaged in linear light.
+
+    pixels (H, W, C) and half (H // 2, W // 2, C) uint8; decode (256,) float32; encode (N,) uint8 is looked up at linear * (N - 1).
+    """
+    steps = len(encode) - 1
+    for j in range(first_row, last_row):
+        for i in range(half.shape[1]):
+            for k in range(half.shape[2]):
+                a, b = pixels[2 * j, 2 * i, k], pixels[2 * j, 2 * i + 1, k]
+                c, d = pixels[2 * j + 1, 2 * i, k], pixels[2 * j + 1, 2 * i + 1, k]
+                if k < 3:
+                    half[j, i, k] = encode[int((decode[a] + decode[b] + decode[c] + decode[d]) * (0.25 * steps) + 0.5)]
+                else:
+                    half[j, i, k] = (np.int64(a) + b + c + d + 2) // 4
+
+
+@compiled
 def sample(
     texels: np.ndarray, levels: np.ndarray, level: float, u: float, v: float, decode: np.ndarray
 ) -> tuple[float, float, float, float]:
@@ -15,6 +33,8 @@ def sample(
 
     texels (N, 3 or 4) uint8; levels (L, 3) int64 rows of first texel, width, height; decode (256,) float32 is applied before blending.
     """
+    if len(texels) == 1:
+        return decode[texels[0, 0]], decode[texels[0, 1]], decode[texels[0, 2]], 1.0
     level_number = min(max(int(level + 0.5), 0), len(levels) - 1)
     first, width, height = levels[level_number, 0], levels[level_number, 1], levels[level_number, 2]
     x, y = (u - np.floor(u)) * width - 0.5, (v - np.floor(v)) * height - 0.5

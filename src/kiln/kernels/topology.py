@@ -12,6 +12,9 @@ from kiln.kernels import compiled
 OPEN = -1
 NON_MANIFOLD = -2
 
+MOST_CROWDED = 64
+"""Triangles at one edge beyond this many are not paired: real meshes have three to six, and pairing takes the third power of them."""
+
 
 @compiled
 def sort_half_edges(triangles: np.ndarray, ends: np.ndarray, order: np.ndarray, scratch: np.ndarray) -> None:
@@ -106,3 +109,80 @@ def number_sets(parents: np.ndarray, labels: np.ndarray) -> int:
         else:
             labels[i] = labels[root]
     return count
+
+
+@compiled
+def _side(positions: np.ndarray, triangles: np.ndarray, h: int, axis: np.ndarray, side: np.ndarray) -> None:
+    """The direction from half-edge h towards its triangle's third point, upright on the unit axis."""
+    start, apex = triangles[h // 3, h % 3], triangles[h // 3, (h % 3 + 2) % 3]
+    along = 0.0
+    for k in range(3):
+        side[k] = positions[apex, k] - positions[start, k]
+        along += side[k] * axis[k]
+    for k in range(3):
+        side[k] -= along * axis[k]
+
+
+@compiled
+def _enclosed_angle(ours: np.ndarray, theirs: np.ndarray, axis: np.ndarray) -> float:
+    """From a triangle that runs along the axis, through its back, to another one: 0 to 2 pi."""
+    x, y, z = ours[1] * axis[2] - ours[2] * axis[1], ours[2] * axis[0] - ours[0] * axis[2], ours[0] * axis[1] - ours[1] * axis[0]
+    angle = np.arctan2(x * theirs[0] + y * theirs[1] + z * theirs[2], ours[0] * theirs[0] + ours[1] * theirs[1] + ours[2] * theirs[2])
+    return angle if angle >= 0 else angle + 2 * np.pi
+
+
+@compiled
+def pair_crowded(positions: np.ndarray, triangles: np.ndarray, crowded: np.ndarray, ends: np.ndarray, pairs: np.ndarray) -> int:
+    """Pair opposite half-edges of each edge that has more than two triangles, narrowest enclosed angle first.
+
+    positions (P, 3) float64; crowded (N,) int32 holds half-edges, those of edge i being crowded[ends[i]:ends[i + 1]], ends (E + 1,) int64;
+    pairs (N, 2) int32 is written. Returns how many pairs there are.
+    """
+    count = 0
+    axis, ours, theirs = np.empty(3), np.empty(3), np.empty(3)
+    taken = np.zeros(len(crowded), np.bool_)
+    for edge in range(len(ends) - 1):
+        first = crowded[ends[edge]]
+        start, stop = triangles[first // 3, first % 3], triangles[first // 3, (first % 3 + 1) % 3]
+        for k in range(3):
+            axis[k] = positions[stop, k] - positions[start, k]
+        axis /= np.sqrt(axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2) + 1e-300
+        while True:
+            least, best_i, best_j = np.inf, -1, -1
+            for i in range(ends[edge], min(ends[edge + 1], ends[edge] + MOST_CROWDED)):
+                if taken[i] or triangles[crowded[i] // 3, crowded[i] % 3] != start:
+                    continue
+                _side(positions, triangles, crowded[i], axis, ours)
+                for j in range(ends[edge], min(ends[edge + 1], ends[edge] + MOST_CROWDED)):
+                    if taken[j] or triangles[crowded[j] // 3, crowded[j] % 3] == start:
+                        continue
+                    _side(positions, triangles, crowded[j], axis, theirs)
+                    angle = _enclosed_angle(ours, theirs, axis)
+                    if angle < least:
+                        least, best_i, best_j = angle, i, j
+            if best_i < 0:
+                break
+            taken[best_i] = taken[best_j] = True
+            pairs[count, 0], pairs[count, 1] = crowded[best_i], crowded[best_j]
+            count += 1
+    return count
+
+
+@compiled
+def triangle_areas(positions: np.ndarray, triangles: np.ndarray, areas: np.ndarray) -> None:
+    """Fill areas (F,) float64 from positions (P, 3) float32 and triangles (F, 3) uint32."""
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = np.float64(positions[a, 0]), np.float64(positions[a, 1]), np.float64(positions[a, 2])
+        ux, uy, uz = positions[b, 0] - ax, positions[b, 1] - ay, positions[b, 2] - az
+        vx, vy, vz = positions[c, 0] - ax, positions[c, 1] - ay, positions[c, 2] - az
+        areas[t] = np.sqrt((uy * vz - uz * vy) ** 2 + (uz * vx - ux * vz) ** 2 + (ux * vy - uy * vx) ** 2) / 2
+
+
+@compiled
+def sort_corners(triangles: np.ndarray, rows: np.ndarray) -> None:
+    """Fill rows (F, 3) int32 with each triangle's points (F, 3) int32, lowest first."""
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        low, high = min(a, b, c), max(a, b, c)
+        rows[t, 0], rows[t, 1], rows[t, 2] = low, a + b + c - low - high, high

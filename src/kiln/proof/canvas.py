@@ -52,11 +52,8 @@ class Canvas:
 
     def text(self, words: str, *, at: tuple[int, int], size: int, color: tuple[int, int, int] = INK, anchor: str = "ls") -> None:
         """Write one line; anchor "ls" puts the start of the baseline at the point, "rs" the end."""
+        words = words.replace("×", "x")  # the typeface has no multiplication sign
         self._draw.text(at, words, font=font(size), fill=color, anchor=anchor)
-
-    def length(self, words: str, *, size: int) -> float:
-        """Width of a line of text, pixels."""
-        return self._draw.textlength(words, font=font(size))
 
     @property
     def pixels(self) -> UInt8[np.ndarray, "height width 3"]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from kiln import settings
 from kiln.asset import Material, Mesh
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
 from kiln.proof.canvas import MUTED, Canvas
@@ -22,19 +25,30 @@ _TILE = 480
 _GAP = 12
 _MARGIN = 48
 _HEADER = 132
+_HERO = 2 * _TILE + _GAP
 _WIDTH = 2 * _MARGIN + 4 * _TILE + 3 * _GAP
 
 _NAMES = ("Front", "Front left", "Left", "Back left", "Back", "Back right", "Right", "Front right")
+_MARGIN_SHARE = 0.085
+"""Of a tile, kept free on each side: the caption fits under the subject."""
+
 _HERO_AZIMUTH_DEGREES = 28.0
 _HERO_ELEVATION_DEGREES = 14.0
 
-_BACKDROP_TOP = np.array([0.83, 0.825, 0.81], np.float32)
-_BACKDROP_BOTTOM = np.array([0.62, 0.615, 0.60], np.float32)
+_BACKDROP_TOP = np.array([0.74, 0.735, 0.72], np.float32)
+_BACKDROP_BOTTOM = np.array([0.50, 0.495, 0.48], np.float32)
 """Linear light: a pale wall that a floor darkens, neutral so that it does not tint how colours are read."""
 
-_CLAY = Material(name="clay", base_color_factor=(0.55, 0.53, 0.50, 1.0), roughness_factor=0.8, metallic_factor=0.0)
+_CLAY_COLOR = (0.40, 0.385, 0.36)
+"""Linear."""
+
+_CHECKER = 1024
+_MARKED = 1024
+"""Pixels on a side."""
+
+_ABOVE_DEGREES, _BELOW_DEGREES, _TOP_DEGREES = 32.0, -28.0, 75.0
 _GUESSED = (232, 128, 32)
-_LINE = (235, 235, 230)
+_LINE = 240
 _CAPTION_BAND = 48
 _SUBPIXEL = 16
 """OpenCV's fixed-point positions: sixteenths of a pixel."""
@@ -48,101 +62,154 @@ def _on_backdrop(
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     wall = _BACKDROP_TOP + (_BACKDROP_BOTTOM - _BACKDROP_TOP) * share * share
     if shadow is not None:
-        wall = wall * (1 - shadow.seen_by(camera, width=width, height=height)[..., None])
+        # At half resolution: a soft shadow has no detail that a quarter of the rays would miss.
+        darkness = cv2.resize(shadow.seen_by(camera, width=width // 2, height=height // 2), (width, height), interpolation=cv2.INTER_LINEAR)
+        wall = wall * (1 - darkness[..., None])
     return image[..., :3] + wall * (1 - image[..., 3:])
 
 
-def _tile(
-    subject: Subject, camera: Camera, shadow: Shadow | None, *, size: int = _TILE, wire: bool = False
-) -> UInt8[np.ndarray, "size size 3"]:
-    shot = shoot(subject, camera, width=size, height=size)
-    picture = _on_backdrop(light(subject, shot), camera, shadow)
-    if wire:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Exposure:
+    """A picture to be taken."""
+
+    caption: str
+    subject: Subject
+    camera: Camera
+    size: int = 0
+    """Pixels on a side; 0 means a tile's."""
+
+    wire: bool = False
+
+
+def _develop(exposure: _Exposure, shadow: Shadow) -> Tile:
+    size = exposure.size or _TILE
+    shot = shoot(exposure.subject, exposure.camera, width=size, height=size)
+    picture = _on_backdrop(light(exposure.subject, shot), exposure.camera, shadow)
+    if exposure.wire:
         picture = picture * (1 - 0.8 * edge_coverage(shot)[..., None])
-    return linear_to_srgb(picture)
+    return Tile(caption=exposure.caption, pixels=linear_to_srgb(picture))
 
 
 def _place(column: int, row: int, *, top: int = _HEADER) -> tuple[int, int]:
     return _MARGIN + column * (_TILE + _GAP), top + row * (_TILE + _GAP)
 
 
-def contact_sheet(
-    mesh: Mesh, material: Material | tuple[Material, ...] | None, *, title: str, facts: Sequence[str] = (), lods: Sequence[Mesh] = (), hulls: Sequence[Mesh] = ()
-) -> UInt8[np.ndarray, "height width 3"]:
-    """The asset from eight sides, large from the front left, without colour, unlit, with a checker on its UVs, its LODs and hulls."""
-    extra = bool(lods or hulls)
-    canvas = Canvas(_WIDTH, _HEADER + (5 if extra else 4) * (_TILE + _GAP) + _MARGIN - _GAP)
-    _header(canvas, title, facts)
-    subject, shadow = prepare(mesh, material), contact_shadow(mesh)
-    hero = Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES).fitted(mesh.positions, margin=0.08)
-    canvas.tile(_tile(subject, hero, shadow, size=2 * _TILE + _GAP), at=_place(0, 0))
-    for number, (caption, picture) in enumerate(_details(mesh, material, hero, shadow)):
-        canvas.tile(picture, at=_place(2 + number % 2, number // 2), caption=caption)
-    for number, camera in enumerate(turntable(mesh.positions, margin=0.08)):
-        canvas.tile(_tile(subject, camera, shadow), at=_place(number % 4, 2 + number // 4), caption=_NAMES[number])
-    for number, (caption, picture) in enumerate(_coarser(mesh, lods, hulls, hero, shadow) if extra else ()):
-        canvas.tile(picture, at=_place(number, 4), caption=caption)
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tile:
+    """One picture and what it shows."""
+
+    caption: str
+    pixels: UInt8[np.ndarray, "size size 3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """All pictures of one asset."""
+
+    hero: Tile
+    details: tuple[Tile, ...]
+    """Four: without colour, wireframe, UV checker, what was guessed or a look from above."""
+
+    around: tuple[Tile, ...]
+    """Eight, front first, turning towards the subject's left."""
+
+    coarser: tuple[Tile, ...] = ()
+    """LODs and hulls."""
+
+
+def photograph(
+    mesh: Mesh, materials: tuple[Material, ...] | Material | None, *, name: str = "", lods: Sequence[Mesh] = (), hulls: Sequence[Mesh] = ()
+) -> Views:
+    """The asset large from the front left, from eight sides, without colour, with its triangles and UVs, its LODs and hulls."""
+    chosen = (materials,) if isinstance(materials, Material) else materials or ()
+    subject, shadow = prepare(mesh, chosen), contact_shadow(mesh)
+    camera = _aimed(Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES), mesh)
+    cameras = turntable(mesh.positions, margin=_MARGIN_SHARE)
+    groups = (
+        [_Exposure(caption=name, subject=subject, camera=camera, size=_HERO)],
+        [*islice(_details(subject, chosen, camera, wire=not lods), 4)],
+        [_Exposure(caption=caption, subject=subject, camera=each) for caption, each in zip(_NAMES, cameras, strict=True)],
+        [*_coarser((mesh, *lods), hulls, camera)] if lods or hulls else [],
+    )
+    with ThreadPoolExecutor(settings.threads()) as pool:
+        taken = iter(list(pool.map(lambda exposure: _develop(exposure, shadow), [e for group in groups for e in group])))
+    hero, details, around, coarser = (tuple(next(taken) for _ in group) for group in groups)
+    return Views(hero=hero[0], details=details, around=around, coarser=coarser)
+
+
+def contact_sheet(views: Views, *, title: str, facts: Sequence[str] = ()) -> UInt8[np.ndarray, "height width 3"]:
+    """All pictures of an asset on one sheet, under its name and a line of facts."""
+    canvas = Canvas(_WIDTH, _HEADER + (5 if views.coarser else 4) * (_TILE + _GAP) + _MARGIN - _GAP)
+    canvas.text(title, at=(_MARGIN, 72), size=46)
+    canvas.text("   ·   ".join(facts), at=(_MARGIN, 108), size=22, color=MUTED)
+    canvas.tile(views.hero.pixels, at=_place(0, 0))
+    for number, tile in enumerate(views.details):
+        canvas.tile(tile.pixels, at=_place(2 + number % 2, number // 2), caption=tile.caption)
+    for number, tile in enumerate((*views.around, *views.coarser)):
+        canvas.tile(tile.pixels, at=_place(number % 4, 2 + number // 4), caption=tile.caption)
     return canvas.pixels
 
 
-def _header(canvas: Canvas, title: str, facts: Sequence[str]) -> None:
-    canvas.text(title, at=(_MARGIN, 72), size=46)
-    canvas.text("   ·   ".join(facts), at=(_MARGIN, 108), size=22, color=MUTED)
-
-
-def _details(
-    mesh: Mesh, material: Material | tuple[Material, ...] | None, camera: Camera, shadow: Shadow
-) -> Iterator[tuple[str, UInt8[np.ndarray, "size size 3"]]]:
-    materials = (material,) if isinstance(material, Material) else material or ()
-    clay = prepare(mesh, tuple(_without_color(each) for each in materials) or _CLAY)
-    yield "Surface without colour", _tile(clay, camera, shadow)
-    plain_clay = prepare(replace(mesh, colors=None), _CLAY)
-    yield f"Wireframe, {mesh.triangle_count:,} triangles", _tile(plain_clay, camera, shadow, wire=True)
+def _details(subject: Subject, materials: tuple[Material, ...], camera: Camera, *, wire: bool) -> Iterator[_Exposure]:
+    """Pictures that show how it is built, the most telling first."""
+    mesh = subject.mesh
+    behind = replace(camera, azimuth_degrees=camera.azimuth_degrees + 180)
+    yield _Exposure(caption="Surface without colour", subject=subject.repainted(_CLAY_COLOR), camera=camera)
+    if wire:
+        yield _Exposure(caption=_wire_caption("Wireframe", mesh), subject=_clay(mesh), camera=camera, wire=True)
     if mesh.uvs is not None:
-        yield "UV checker", _tile(prepare(replace(mesh, colors=None), _checker()), camera, shadow)
-    guessed = materials[0].guessed if len(materials) == 1 else None
-    if guessed is not None and mesh.uvs is not None and guessed.any():
-        share = f"{(guessed > 127).mean():.0%} of the map"
-        behind = replace(camera, azimuth_degrees=camera.azimuth_degrees + 180)
-        yield f"Orange: guessed, {share}", _tile(prepare(mesh, _marked(materials[0])), behind, shadow)
-    else:
-        above = Camera(azimuth_degrees=camera.azimuth_degrees + 180, elevation_degrees=32).fitted(mesh.positions, margin=0.08)
-        yield "From behind and above", _tile(prepare(mesh, material), above, shadow)
+        yield _Exposure(caption="UV checker", subject=prepare(replace(mesh, colors=None), _checker()), camera=camera)
+    guessed = materials[0].guessed if len(materials) == 1 and mesh.uvs is not None else None
+    if guessed is not None and guessed.any():
+        marked = prepare(mesh, _marked(materials[0], guessed))
+        yield _Exposure(caption="Orange: no picture shows it", subject=marked, camera=_aimed(behind, mesh))
+    for caption, elevation in (("From behind, above", _ABOVE_DEGREES), ("From below", _BELOW_DEGREES), ("From above", _TOP_DEGREES)):
+        way = camera if elevation < 0 else behind
+        yield _Exposure(caption=caption, subject=subject, camera=_aimed(replace(way, elevation_degrees=elevation), mesh))
 
 
-def _without_color(material: Material) -> Material:
-    return replace(_CLAY, normal=material.normal, orm=material.orm, double_sided=material.double_sided)
+def _aimed(camera: Camera, mesh: Mesh) -> Camera:
+    return camera.fitted(mesh.positions, margin=_MARGIN_SHARE)
+
+
+def _wire_caption(name: str, mesh: Mesh) -> str:
+    return f"{name}, {mesh.triangle_count:,} triangles"
+
+
+def _clay(mesh: Mesh) -> Subject:
+    clay = Material(name="clay", base_color_factor=(*_CLAY_COLOR, 1.0), roughness_factor=0.85, metallic_factor=0.0)
+    return prepare(replace(mesh, colors=None), clay)
 
 
 def _checker() -> Material:
-    """Squares of 1/32 of the map, numbered by tint, so that stretch, mirroring and unequal density are seen."""
-    row, column = np.mgrid[0:1024, 0:1024] // 32
-    light_square = ((row + column) % 2).astype(np.float32)[..., None]
+    """Squares of 1/32 of the map, tinted by their place, so that stretch, mirroring and unequal density are seen."""
+    row, column = np.mgrid[0:_CHECKER, 0:_CHECKER] * 32 // _CHECKER
+    bright = ((row + column) % 2).astype(np.float32)[..., None]
     tint = np.dstack([0.55 + 0.4 * column / 31, 0.75 - 0.25 * row / 31, 0.55 + 0.4 * (1 - column / 31)]).astype(np.float32)
-    pixels = np.round(255 * (0.30 + 0.70 * light_square) * tint).astype(np.uint8)
-    return Material(base_color=np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]), roughness_factor=0.8, metallic_factor=0.0)
+    pixels = np.round(255 * (0.30 + 0.70 * bright) * tint).astype(np.uint8)
+    return Material(base_color=_opaque(pixels), roughness_factor=0.85, metallic_factor=0.0)
 
 
-def _marked(material: Material) -> Material:
+def _opaque(pixels: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 4"]:
+    return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
+
+
+def _marked(material: Material, guessed: UInt8[np.ndarray, "height width"]) -> Material:
     """The material in grey, with guessed texels in orange."""
-    assert material.guessed is not None  # noqa: S101 - asked by the caller
-    size = material.guessed.shape[::-1]
-    color = np.full((*material.guessed.shape, 3), 200, np.uint8) if material.base_color is None else cv2.resize(material.base_color[..., :3], size)
+    size = (_MARKED, _MARKED)  # small is enough for a tile
+    color = np.full((_MARKED, _MARKED, 3), 200, np.uint8) if material.base_color is None else cv2.resize(material.base_color[..., :3], size)
     grey = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    weight = (material.guessed.astype(np.float32) / 255)[..., None]
-    pixels = np.round(grey * (1 - 0.75 * weight) + 0.75 * weight * np.array(_GUESSED, np.float32)).astype(np.uint8)
-    return replace(material, base_color=np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]), metallic_factor=0.0)
+    weight = 0.75 / 255 * cv2.resize(guessed, size, interpolation=cv2.INTER_AREA).astype(np.float32)[..., None]
+    pixels = np.round(grey * (1 - weight) + weight * np.array(_GUESSED, np.float32)).astype(np.uint8)
+    return Material(base_color=_opaque(pixels), roughness_factor=0.85, metallic_factor=0.0)
 
 
-def _coarser(
-    mesh: Mesh, lods: Sequence[Mesh], hulls: Sequence[Mesh], camera: Camera, shadow: Shadow
-) -> Iterator[tuple[str, UInt8[np.ndarray, "size size 3"]]]:
-    for number, lod in enumerate((mesh, *lods)[:3]):
-        subject = prepare(replace(lod, colors=None), _CLAY)
-        yield f"LOD{number}, {lod.triangle_count:,} triangles", _tile(subject, camera, shadow, wire=True)
+def _coarser(lods: Sequence[Mesh], hulls: Sequence[Mesh], camera: Camera) -> Iterator[_Exposure]:
+    for number, lod in enumerate(lods[:3]):
+        yield _Exposure(caption=_wire_caption(f"LOD{number}", lod), subject=_clay(lod), camera=camera, wire=True)
     if hulls:
-        whole, materials = _in_colors(hulls)
-        yield f"Collision, {len(hulls)} convex hull{'s' * (len(hulls) != 1)}", _tile(prepare(whole, materials), camera, shadow)
+        caption = f"Collision, {len(hulls)} convex hull{'s' * (len(hulls) != 1)}"
+        yield _Exposure(caption=caption, subject=prepare(*_in_colors(hulls)), camera=camera)
 
 
 def _in_colors(hulls: Sequence[Mesh]) -> tuple[Mesh, tuple[Material, ...]]:
@@ -158,37 +225,42 @@ def _in_colors(hulls: Sequence[Mesh]) -> tuple[Mesh, tuple[Material, ...]]:
     return whole, tuple(Material(base_color_factor=(*hue, 1.0), roughness_factor=0.8, metallic_factor=0.0) for hue in hues)
 
 
-def maps_sheet(material: Material, mesh: Mesh) -> UInt8[np.ndarray, "height width 3"]:
-    """The material's maps side by side: base colour, normal, occlusion, roughness, metallic, guessed, and the UV layout."""
-    tiles = list(_maps(material, mesh))
+def map_tiles(material: Material, mesh: Mesh) -> tuple[Tile, ...]:
+    """The material's maps, small: base colour, normal, occlusion, roughness, metallic, emissive, guessed, and the UV layout."""
+    return tuple(_maps(material, mesh))
+
+
+def maps_sheet(tiles: Sequence[Tile]) -> UInt8[np.ndarray, "height width 3"]:
+    """The maps on one sheet."""
     rows = -(-len(tiles) // 4)
     canvas = Canvas(_WIDTH, 2 * _MARGIN + rows * (_TILE + _CAPTION_BAND + _GAP) - _GAP)
-    for number, (caption, pixels) in enumerate(tiles):
+    for number, tile in enumerate(tiles):
         left, top = _place(number % 4, 0, top=_MARGIN)
         top += number // 4 * (_TILE + _CAPTION_BAND + _GAP)
-        canvas.tile(pixels, at=(left, top))
-        canvas.text(caption, at=(left + 4, top + _TILE + 30), size=20, color=MUTED)
+        canvas.tile(tile.pixels, at=(left, top))
+        canvas.text(tile.caption, at=(left + 4, top + _TILE + 30), size=20, color=MUTED)
     return canvas.pixels
 
 
-def _maps(material: Material, mesh: Mesh) -> Iterator[tuple[str, UInt8[np.ndarray, "size size 3"]]]:
+def _maps(material: Material, mesh: Mesh) -> Iterator[Tile]:
     if material.base_color is not None:
-        yield f"Base colour, {_size(material.base_color)}, sRGB", _shrunk(material.base_color[..., :3], srgb=True)
+        yield Tile(caption=f"Base colour, {_size(material.base_color)}, sRGB", pixels=_shrunk(material.base_color[..., :3], srgb=True))
     if material.normal is not None:
-        yield f"Normal, {_size(material.normal)}, OpenGL +Y", _shrunk(material.normal)
+        yield Tile(caption=f"Normal, {_size(material.normal)}, OpenGL +Y", pixels=_shrunk(material.normal))
     if material.orm is not None:
         for channel, name in enumerate(("Occlusion (R)", "Roughness (G)", "Metallic (B)")):
-            yield f"{name}, {_size(material.orm)}", _grey(_shrunk(material.orm[..., channel]))
+            yield Tile(caption=f"{name}, {_size(material.orm)}", pixels=_grey(_shrunk(material.orm[..., channel])))
     if material.emissive is not None:
-        yield f"Emissive, {_size(material.emissive)}, sRGB", _shrunk(material.emissive, srgb=True)
+        yield Tile(caption=f"Emissive, {_size(material.emissive)}, sRGB", pixels=_shrunk(material.emissive, srgb=True))
     if material.guessed is not None:
-        yield f"Guessed (white), {(material.guessed > 127).mean():.0%}", _grey(_shrunk(material.guessed))
+        yield Tile(caption=f"Guessed (white), {(material.guessed > 127).mean():.0%}", pixels=_grey(_shrunk(material.guessed)))
     if mesh.uvs is not None:
-        yield "UV layout", _layout(mesh, material)
+        yield Tile(caption="UV layout", pixels=_layout(mesh, material))
 
 
 def _size(pixels: np.ndarray) -> str:
-    return f"{pixels.shape[1]} × {pixels.shape[0]}"
+    height, width = pixels.shape[:2]
+    return f"{width} × {height}"
 
 
 def _shrunk(pixels: UInt8[np.ndarray, "*shape"], *, srgb: bool = False) -> UInt8[np.ndarray, "*small"]:
@@ -205,5 +277,8 @@ def _layout(mesh: Mesh, material: Material) -> UInt8[np.ndarray, "size size 3"]:
     """UV triangles drawn over the faded base colour."""
     assert mesh.uvs is not None  # noqa: S101 - asked by the caller
     faded = np.full((_TILE, _TILE, 3), 60, np.uint8) if material.base_color is None else _shrunk(material.base_color[..., :3]) // 3
-    corners = np.round(mesh.uvs[mesh.triangles] * (_TILE * _SUBPIXEL) - _SUBPIXEL / 2).astype(np.int32)
-    return cv2.polylines(np.ascontiguousarray(faded), list(corners), True, _LINE, 1, cv2.LINE_AA, _SUBPIXEL.bit_length() - 1)
+    lines = np.zeros((2 * _TILE, 2 * _TILE), np.uint8)
+    corners = np.round(mesh.uvs[mesh.triangles] * (2 * _TILE * _SUBPIXEL) - _SUBPIXEL / 2).astype(np.int32)
+    lines = cv2.polylines(lines, list(corners), True, 255, 1, cv2.LINE_AA, _SUBPIXEL.bit_length() - 1)
+    weight = 0.8 / 255 * cv2.resize(lines, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None]
+    return np.round(faded * (1 - weight) + weight * _LINE).astype(np.uint8)

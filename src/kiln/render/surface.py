@@ -14,7 +14,7 @@ from kiln.geometry.tangents import add_tangents
 from kiln.imaging.color import srgb_to_linear
 from kiln.imaging.sample import sample_bilinear
 
-_PLAIN = Material()
+_PLAIN = Material(roughness_factor=0.9, metallic_factor=0.0)
 """What a mesh without materials is made of."""
 
 

@@ -11,6 +11,11 @@ from jaxtyping import Int64, UInt8
 
 from kiln.asset.freeze import freeze_arrays
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
+from kiln.kernels import in_threads
+from kiln.kernels.shade import halve
+
+DECODE_SRGB = srgb_to_linear(np.arange(256, dtype=np.uint8))
+_ENCODE_SRGB = linear_to_srgb(np.linspace(0, 1, 4097, dtype=np.float32))
 
 _SMALLEST = 16
 """Pixels on the shorter side at which the pyramid ends."""
@@ -39,18 +44,17 @@ def plain(*value: int) -> Pyramid:
 
 
 def _halved(pixels: UInt8[np.ndarray, "height width channels"], *, srgb: bool) -> UInt8[np.ndarray, "half_height half_width channels"]:
-    size = (max(1, pixels.shape[1] // 2), max(1, pixels.shape[0] // 2))
-    if not srgb:
-        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    small = linear_to_srgb(cv2.resize(srgb_to_linear(pixels[..., :3]), size, interpolation=cv2.INTER_AREA))
-    if pixels.shape[2] == 3:
-        return small
-    return np.dstack([small, cv2.resize(pixels[..., 3], size, interpolation=cv2.INTER_AREA)])
+    height, width, channels = pixels.shape
+    if not srgb or height % 2 or width % 2:  # an odd side cannot be cut in halves; maps of games have none
+        return cv2.resize(pixels, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    half = np.empty((height // 2, width // 2, channels), np.uint8)
+    in_threads(lambda first, last: halve(pixels, DECODE_SRGB, _ENCODE_SRGB, half, first, last), len(half), at_least=64)
+    return half
 
 
 def pyramid(pixels: UInt8[np.ndarray, "height width channels"], *, srgb: bool) -> Pyramid:
     """The map and its halves, quarters and so on; sRGB maps are averaged in linear light."""
-    levels = [pixels]
+    levels = [np.array(pixels)]  # a copy: kernels take one kind of array only, and maps are read-only views
     while min(levels[-1].shape[:2]) >= 2 * _SMALLEST:
         levels.append(_halved(levels[-1], srgb=srgb))
     counts = [level.shape[0] * level.shape[1] for level in levels]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -16,12 +16,12 @@ from kiln.kernels import in_threads
 from kiln.kernels.shade import shade_rows
 from kiln.render.camera import Camera
 from kiln.render.studio import Studio
-from kiln.render.textures import Pyramid, plain, pyramid
+from kiln.render.textures import DECODE_SRGB, Pyramid, plain, pyramid
 
 _ALPHA_CUTOFF = 0.5
 """glTF's default for alpha_mode MASK."""
 
-_TABLES = np.stack([srgb_to_linear(np.arange(256, dtype=np.uint8)), (np.arange(256) / 255).astype(np.float32)])
+_TABLES = np.stack([DECODE_SRGB, (np.arange(256) / 255).astype(np.float32)])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,6 +53,14 @@ class Subject:
 
     def __post_init__(self) -> None:
         freeze_arrays(self)
+
+    def repainted(self, color: tuple[float, float, float]) -> Subject:
+        """The same relief and occlusion in one matt colour (linear), without vertex colours, metal or glow."""
+        vertices = self.vertices.copy()
+        vertices[:, 13:] = 1
+        factors = np.array((*color, 1, 0.85, 0, 0, 0, 0, 0), np.float32)
+        skins = (replace(skin, base_color=plain(255, 255, 255, 255), factors=factors) for skin in self.skins)
+        return replace(self, vertices=vertices, skins=tuple(skins))
 
 
 def _skin(material: Material, *, textured: bool) -> Skin:
@@ -137,6 +145,7 @@ def shoot(subject: Subject, camera: Camera, *, width: int, height: int, samples:
     points, depth, w = camera.project(subject.mesh.positions, width=width * samples, height=height * samples)
     drawn = _drawn(subject, points)
     triangles = subject.mesh.triangles[drawn]
+    triangles.flags.writeable = False  # like every mesh's, or the rasterizer would be compiled twice
     fragments = rasterize(points, triangles, width=width * samples, height=height * samples, depth=depth)
     lod = _levels_of_detail(subject, points)[drawn]
     return Shot(camera=camera, fragments=fragments, triangles=triangles, ids=_material_ids(subject)[drawn], points=points, w=w, lod=lod, samples=samples)

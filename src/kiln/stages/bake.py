@@ -3,77 +3,121 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Shaped, UInt8
 from pydantic import Field
 
 from kiln.asset import Asset, Material
+from kiln.errors import PostconditionError
+from kiln.kernels import in_threads
 from kiln.stages.stage import Context, Params, stage
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, UInt8
+
+    from kiln.geometry.bake import Target, TexelHits
+
+_SLAB = 1 << 17
+"""Texels looked up at a time: about 30 MB of intermediate values each."""
+
+MISSES_WORTH_SAYING = 1e-3
+"""Share of texels that find nothing along their normal above which the report says so."""
 
 
 class BakeParams(Params):
     """The maps' size, and ambient occlusion."""
 
-    size: int = Field(2048, ge=256, le=8192, description="width and height of the maps (texels); the padding was chosen for unwrap's size")
-    ao_rays: int = Field(4, ge=0, le=64, description="ambient occlusion: rays from each 2 x 2 texels; 0 leaves it out")
+    size: int = Field(2048, ge=256, le=8192, description="width and height of the maps (texels); unwrap's padding was meant for its own size")
+    ao: bool = Field(True, description="trace ambient occlusion; without it the ORM map's red channel is the source's own, or white")
+    ao_rays: int = Field(4, ge=1, le=64, description="rays from each 2 x 2 texels; 16 times as many are averaged (rounded up to a power of two)")
 
 
 @stage(reads=("source", "source_materials", "mesh", "uvs"), writes=("material",))
 def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
-    from kiln.geometry.bake import tangent_space, trace_texels
-    from kiln.geometry.normals import smooth_normals
+    from kiln.geometry.bake import Target, trace_texels
     from kiln.geometry.occlusion import openness
-    from kiln.geometry.trace import Scene
-    from kiln.imaging.dilate import nearest_covered
-    from kiln.render.surface import normals_at, surface_at, with_normal_frames
 
-    source = asset.source if asset.source.normals is not None else replace(asset.source, normals=smooth_normals(asset.source))
-    scene = Scene(source)
+    target = Target(asset.source)
     context.progress(0.1, "tracing")
-    hits = trace_texels(asset.mesh, source, scene, size=params.size)
-    context.progress(0.5, "occlusion")
-    free = openness(hits, source, scene, source.normals, rays=params.ao_rays) if params.ao_rays else None
+    hits = trace_texels(asset.mesh, target, size=params.size)
+    _judge(hits, context)
+    context.progress(0.4, "ambient occlusion")
+    free = openness(hits, target, rays=1 << (params.ao_rays - 1).bit_length()) if params.ao else None
     context.progress(0.8, "maps")
-    n = len(hits.texel)
-    source = with_normal_frames(source, asset.source_materials)
-    from kiln.imaging.color import linear_to_srgb
+    texels = _Texels(len(hits.texel), asset)
+    in_threads(lambda first, last: texels.fill(asset, target, hits, free, first, last), len(hits.texel), at_least=_SLAB)
+    return replace(asset, material=texels.material(asset, hits))
 
-    base = np.empty((n, 4), np.uint8)
-    orm = np.empty((n, 3), np.uint8)
-    normal = np.empty((n, 3), np.uint8)
-    glows = any(any(m.emissive_factor) for m in asset.source_materials)
-    emissive = np.empty((n, 3), np.uint8) if glows else None
-    guessed = None if source.seen is None else np.empty((n, 1), np.uint8)
-    for first in range(0, n, 1 << 18):
-        rows = slice(first, first + (1 << 18))
-        points = hits.source[rows]
-        surface = surface_at(source, asset.source_materials, points)
-        base[rows] = linear_to_srgb(surface.base_color)
-        base[rows, 3] = 255
-        orm[rows] = np.round(surface.orm * 255)
+
+def _judge(hits: TexelHits, context: Context) -> None:
+    """Say how the trace went; raise PostconditionError when it found nothing at all."""
+    if not len(hits.texel):
+        raise PostconditionError("no texel found the source: the mesh has no area in its atlas, or does not lie where its source is")
+    misses = hits.missed / hits.covered
+    context.measure(ray_misses=misses, texels_left_out=hits.covered - len(hits.texel), cage_metres=hits.cage)
+    if misses > MISSES_WORTH_SAYING:
+        context.note(f"{misses:.2%} of the texels met no source along their normal and took the nearest surface around them")
+
+
+class _Texels:
+    """The covered texels' bytes, map by map."""
+
+    def __init__(self, count: int, asset: Asset) -> None:
+        glows = any(any(material.emissive_factor) for material in asset.source_materials)
+        self.base_color = np.empty((count, 4), np.uint8)
+        self.normal = np.empty((count, 3), np.uint8)
+        self.orm = np.empty((count, 3), np.uint8)
+        self.emissive = np.empty((count, 3), np.uint8) if glows else None
+        self.guessed = None if asset.source.seen is None else np.empty(count, np.uint8)
+        self.alpha_mode = next((m.alpha_mode for m in asset.source_materials if m.alpha_mode != "OPAQUE"), "OPAQUE")
+
+    def fill(
+        self, asset: Asset, target: Target, hits: TexelHits, free: Float32[np.ndarray, " texels"] | None, first: int, last: int
+    ) -> None:
+        """Look up texels first to last - 1, a slab at a time."""
+        for start in range(first, last, _SLAB):
+            self._look_up(asset, target, hits, free, slice(start, min(start + _SLAB, last)))
+
+    def _look_up(self, asset: Asset, target: Target, hits: TexelHits, free: Float32[np.ndarray, " texels"] | None, rows: slice) -> None:
+        from kiln.geometry.bake import tangent_space
+        from kiln.imaging.color import linear_to_srgb
+        from kiln.render.surface import surface_at
+
+        surface = surface_at(target.mesh, asset.source_materials, hits.source[rows])
+        self.base_color[rows, :3] = linear_to_srgb(surface.base_color[:, :3])
+        self.base_color[rows, 3] = 255 if self.alpha_mode == "OPAQUE" else _bytes(surface.base_color[:, 3])
+        self.orm[rows] = _bytes(surface.orm)
         if free is not None:
-            orm[rows, 0] = np.round(free[rows] * 255)
-        if emissive is not None:
-            emissive[rows] = linear_to_srgb(surface.emissive)
-        if guessed is not None:
-            guessed[rows, 0] = np.round(np.clip(surface.guessed, 0, 1) * 255)
-        normal[rows] = tangent_space(asset.mesh, hits.low[rows], normals_at(source, asset.source_materials, points))
-    covered = np.zeros(params.size**2, bool)
-    covered[hits.texel] = True
-    index = nearest_covered(covered.reshape(params.size, params.size))
-    back = np.zeros(params.size**2, np.int32)
-    back[hits.texel] = np.arange(n, dtype=np.int32)
-    index = back[index]
-    context.measure(miss_share=hits.missed / max(1, hits.covered), cage_metres=hits.cage)
-    material = Material(
-        name=asset.name,
-        base_color=base[index],
-        normal=normal[index],
-        orm=orm[index],
-        emissive=None if emissive is None else emissive[index],
-        emissive_factor=(1.0, 1.0, 1.0) if glows else (0.0, 0.0, 0.0),
-        guessed=None if guessed is None else guessed[index][..., 0],
-    )
-    return replace(asset, material=material)
+            # The smaller of the source's own occlusion and the traced one: multiplied, creases would darken twice.
+            self.orm[rows, 0] = np.minimum(self.orm[rows, 0], _bytes(free[rows]))
+        if self.emissive is not None and surface.emissive is not None:
+            self.emissive[rows] = linear_to_srgb(surface.emissive)
+        if self.guessed is not None and surface.guessed is not None:
+            self.guessed[rows] = _bytes(surface.guessed)
+        self.normal[rows] = tangent_space(asset.mesh, hits.low[rows], surface.normal)
+
+    def material(self, asset: Asset, hits: TexelHits) -> Material:
+        """The maps, filled whole from the nearest covered texels."""
+        from kiln.imaging.dilate import nearest_covered
+
+        number = np.full(hits.size * hits.size, -1, np.int32)
+        number[hits.texel] = np.arange(len(hits.texel), dtype=np.int32)
+        number = number[nearest_covered((number >= 0).reshape(hits.size, hits.size))]
+        return Material(
+            name=asset.name,
+            base_color=self.base_color[number],
+            normal=self.normal[number],
+            orm=self.orm[number],
+            emissive=None if self.emissive is None else self.emissive[number],
+            emissive_factor=(0.0, 0.0, 0.0) if self.emissive is None else (1.0, 1.0, 1.0),
+            guessed=None if self.guessed is None else self.guessed[number],
+            alpha_mode=self.alpha_mode,
+            double_sided=any(material.double_sided for material in asset.source_materials),
+        )
+
+
+def _bytes(values: Float32[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+    """Linear values, 0 to 1, as bytes."""
+    return (np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)

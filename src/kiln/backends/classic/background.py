@@ -16,11 +16,21 @@ _BORDER = 0.02
 _ROUNDS = 4
 """Times the field is fitted and grown; the fourth changes less than 0.1 % of the pixels on the samples."""
 
+_SLACK_SHARE = 0.4
+"""How wrong the field may be behind the subject, as a share of its standard deviation elsewhere."""
+
 _NEAR = 4.0
 """Lab units: how far a pixel of a noiseless background may be from the field."""
 
-_FLAT = 2.5
-"""Lab units a pixel: the steepest slope that still counts as part of a soft shadow or glow."""
+_SOFT = 2.5
+"""Lab units a pixel: the steepest slope inside a soft shadow or a blurred background."""
+
+_SHADOW_TINT = 15.0
+"""Lab units: how far a shadow's tint may be from the background's. Beside a wooden house it is 13, by reflected light."""
+
+_LEVEL = 1.0
+"""Lab units a pixel: a slope so low that it is followed wherever it leads, through glows and vignettes of any depth. Outlines at working
+size rise by 3 and more."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,27 +49,33 @@ class Background:
     noise: float
     """Lab units: standard deviation of the grain."""
 
+    slack: float
+    """Lab units: how wrong the field may be behind the subject. It grows with how much the background varies where it is seen."""
+
 
 def fit_background(
     lab: Float32[np.ndarray, "height width 3"], *, known: Bool[np.ndarray, "height width"], barred: Bool[np.ndarray, "height width"]
 ) -> Background:
     """Model the background of a picture from its border and from `known` background; `barred` pixels are known not to be it."""
     border = _border(lab.shape[:2])
-    seed = (border | known) & ~barred
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    noise = _noise(lab, smooth, seed)
-    near = _NEAR + 2 * noise
-    slope = _slope(smooth)
-    trend, seed = _fit_polynomial(smooth, seed, near=near)
-    grown, field = seed | known, trend
+    noise = _noise(lab, border)
+    # Grain is smoothed away before slopes are taken, or it would wall the region in.
+    blur = 1 + noise / 2
+    smooth = cv2.GaussianBlur(lab, (0, 0), blur)
+    slope = _slope(smooth) * blur  # an outline's slope is divided by the blur
+    near = _NEAR + noise / 2
+    trend, seed = _fit_polynomial(smooth, (border | known) & ~barred, near=near)
+    start = seed | known | (_corners(lab.shape[:2]) & ~barred)
+    grown, lit = start, seed | known
     for _ in range(_ROUNDS):
-        field = trend + _local(smooth - trend, grown)
-        alike = (np.linalg.norm(smooth - field, axis=2) < near) & (slope < _FLAT + noise)
-        shadow = _is_shadow(smooth, field) & (slope < _FLAT + noise / 2)
-        grown = _reached((alike | shadow | known) & ~barred, start=seed | known)
-    lit = grown & (np.linalg.norm(smooth - field, axis=2) < near)
-    field = trend + _local(smooth - trend, lit | known)
-    return Background(field=field, grown=grown, difference=np.linalg.norm(lab - field, axis=2), noise=noise)
+        field = trend + _local(smooth - trend, lit)
+        alike = (_length(smooth - field) < near) & (slope < _SOFT)
+        shadow = _is_shadow(smooth, field) & (slope < _SOFT)
+        grown = _reached((alike | shadow | known | (slope < _LEVEL)) & ~barred, start=start)
+        lit = (grown & (alike | ~shadow)) | known
+    field = trend + _local(smooth - trend, lit)
+    slack = _SLACK_SHARE * float(field[lit].std(axis=0).max())
+    return Background(field=field, grown=grown, difference=_length(lab - field), noise=noise, slack=slack)
 
 
 def _border(shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
@@ -69,9 +85,22 @@ def _border(shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
     return border
 
 
-def _noise(lab: np.ndarray, smooth: np.ndarray, seed: np.ndarray) -> float:
+def _corners(shape: tuple[int, ...]) -> Bool[np.ndarray, "height width"]:
+    """The picture's corners: a floor may differ from the wall as it likes, but subjects do not reach there."""
+    size = max(2, round(_BORDER * max(shape)))
+    corners = np.zeros(shape, bool)
+    corners[np.ix_([*range(size), *range(-size, 0)], [*range(size), *range(-size, 0)])] = True
+    return corners
+
+
+def _noise(lab: np.ndarray, border: np.ndarray) -> float:
     """Standard deviation of the grain, by the median, which the subject's details do not move."""
-    return 1.48 * float(np.median(np.abs(lab - smooth)[seed].max(axis=1)))
+    grain = cv2.absdiff(lab, cv2.GaussianBlur(lab, (0, 0), 1.0))[border]
+    return 1.48 * float(np.median(grain.max(axis=1)))
+
+
+def _length(vectors: np.ndarray) -> Float32[np.ndarray, "height width"]:
+    return np.sqrt(np.einsum("hwc,hwc->hw", vectors, vectors))
 
 
 def _slope(smooth: np.ndarray) -> Float32[np.ndarray, "height width"]:
@@ -111,10 +140,13 @@ def _local(residual: np.ndarray, where: np.ndarray) -> Float32[np.ndarray, "heig
 
 
 def _is_shadow(colors: np.ndarray, field: np.ndarray) -> Bool[np.ndarray, "height width"]:
-    """Pixels that are the background's own colour, only darker: 0.4 to 1 of its lightness, and little change of tint."""
+    """Pixels that are the background's own colour, only darker: 0.4 to 1 of its lightness, and little change of tint.
+
+    On backgrounds darker than 30 no shadow can be seen, and everything dark would pass for one.
+    """
     ratio = colors[..., 0] / np.maximum(field[..., 0], 1)
-    tint = np.linalg.norm(colors[..., 1:] - field[..., 1:] * ratio[..., None], axis=2)
-    return (ratio > 0.4) & (ratio < 1) & (tint < 10)
+    tint = _length(colors[..., 1:] - field[..., 1:] * ratio[..., None])
+    return (ratio > 0.4) & (ratio < 1) & (tint < _SHADOW_TINT) & (field[..., 0] > 30)
 
 
 def _reached(passable: np.ndarray, *, start: np.ndarray) -> Bool[np.ndarray, "height width"]:

@@ -18,7 +18,7 @@ _WORKING_SIDE = 448
 """Pixels: GrabCut's time grows with their number, and the outline is found again at full size."""
 
 _SPECK_PIXELS = 16
-"""Parts of a real matte smaller than this are dust."""
+"""Parts of a matte smaller than this are dust."""
 
 _POINT_RADIUS = 0.006
 """How much of the picture's longer side a point of a hint stands for."""
@@ -44,11 +44,16 @@ def _own_matte(picture: Picture, hints: Hints) -> Matte:
         notes.append(f"its subject was only {top / 255:.0%} opaque: made opaque")
     # Below 4 of 255 nothing can be seen, but a crop would be taken from it: compressed alpha is full of such noise.
     alpha = np.where(alpha < 4, 0, np.where(alpha > 251, 255, alpha)).astype(np.uint8)
+    subject, outside = _certain(hints, alpha.shape, scale=1.0)
+    alpha = np.where(outside, 0, np.where(subject, 255, alpha)).astype(np.uint8)
+    return Matte(alpha=_without_dust(alpha), notes=tuple(notes))
+
+
+def _without_dust(alpha: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Parts of a few pixels removed; all else untouched."""
     _, parts, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8), connectivity=8)
     dust = stats[:, cv2.CC_STAT_AREA] < _SPECK_PIXELS
-    subject, outside = _certain(hints, alpha.shape, scale=1.0)
-    alpha = np.where(dust[parts] | outside, 0, np.where(subject, 255, alpha)).astype(np.uint8)
-    return Matte(alpha=alpha, notes=tuple(notes), measures={"dust": float(np.count_nonzero(dust))})
+    return np.where(dust[parts], 0, alpha).astype(np.uint8)
 
 
 def _cut_from_background(picture: Picture, hints: Hints, options: ClassicOptions, progress: Progress) -> Matte:
@@ -69,7 +74,7 @@ def _cut_from_background(picture: Picture, hints: Hints, options: ClassicOptions
     progress(0.7, "soft edge")
     alpha = _refine(colors, mask, scale=scale)
     return Matte(
-        alpha=np.round(alpha * 255).astype(np.uint8),
+        alpha=_without_dust(np.round(alpha * 255).astype(np.uint8)),
         notes=("cut from its background by a background model and GrabCut",),
         measures={"background_noise": background.noise},
     )

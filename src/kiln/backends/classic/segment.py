@@ -11,11 +11,20 @@ from kiln.backends.classic.background import Background
 _SEED = 20
 """For the k-means that GrabCut's colour models start from."""
 
+_DITHER = 1.5
+"""Lab units."""
+
 _ITERATIONS = 2
 """GrabCut rounds; from the third on fewer than 0.05 % of the pixels of the samples change."""
 
+_CLEAR = 6.0
+"""Lab units: what differs this much from a plain, noiseless background is the subject, if it is no thinner than 7 pixels."""
+
 _SPECK_SHARE = 0.002
 """Parts smaller than this share of the largest are dropped, unless a hint lies on them."""
+
+_HOLE_MATCH = 4.0
+"""Lab units: how near to the background's colour most of a hole's pixels are."""
 
 _PINHOLE_SHARE = 2e-4
 """Holes smaller than this share of the subject are filled."""
@@ -30,8 +39,8 @@ def segment(
     sensitivity: float,
 ) -> Bool[np.ndarray, "height width"]:
     """The subject as a hard mask; `subject` and `outside` are what hints make certain."""
-    clear = (12 + 4 * background.noise) / sensitivity
-    differs = ~background.grown & (background.difference > clear / 2)
+    clear = (_CLEAR + 2 * background.noise + 2 * background.slack) / sensitivity
+    differs = ~background.grown & (background.difference > clear)
     if not (differs | subject).any():
         return subject
     labels = _first_guess(background, differs, subject=subject, outside=outside)
@@ -49,6 +58,7 @@ def _first_guess(background: Background, differs: np.ndarray, *, subject: np.nda
     labels[core] = cv2.GC_BGD
     deep = cv2.erode(differs.astype(np.uint8), np.ones((7, 7), np.uint8), borderValue=0) > 0
     labels[deep] = cv2.GC_FGD
+    labels[~background.grown & (background.difference < 2 + background.noise + background.slack)] = cv2.GC_PR_BGD
     labels[outside] = cv2.GC_BGD
     labels[subject] = cv2.GC_FGD
     return labels
@@ -59,7 +69,9 @@ def _grab_cut(lab: np.ndarray, background: Background, labels: np.ndarray) -> UI
 
     Only the part of the picture that is not certain background takes part, with a rim of it.
     """
-    difference = np.clip(lab - background.field + 128, 0, 255).astype(np.uint8)
+    # The dither keeps a plain background's colour model from having no width, and makes it as wide as the field is uncertain.
+    dither = np.random.default_rng(_SEED).normal(128, _DITHER + background.slack / 2, lab.shape)
+    difference = np.clip(lab - background.field + dither, 0, 255).astype(np.uint8)
     rows, columns = (np.flatnonzero((labels != cv2.GC_BGD).any(axis=axis)) for axis in (1, 0))
     window = np.s_[max(rows[0] - 8, 0) : rows[-1] + 9, max(columns[0] - 8, 0) : columns[-1] + 9]
     part = np.ascontiguousarray(labels[window])
@@ -81,14 +93,12 @@ def _without_specks(mask: np.ndarray, subject: np.ndarray) -> Bool[np.ndarray, "
 
 
 def _with_false_holes_filled(mask: np.ndarray, background: Background) -> Bool[np.ndarray, "h w"]:
-    """Holes filled that are tiny, or that show something other than the background: the white of an eye is shaded, a gap is not."""
+    """Holes filled that are tiny, or that mostly show something other than the background: the white of an eye is shaded, a gap is not."""
     count, parts, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
-    inner = cv2.erode((~mask).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    areas = np.bincount(parts[inner], minlength=count)
-    misfit = np.bincount(parts[inner], weights=background.difference[inner], minlength=count) / np.maximum(areas, 1)
-    border = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-    tiny = stats[:, cv2.CC_STAT_AREA] < _PINHOLE_SHARE * np.count_nonzero(mask)
-    filled = tiny | (areas == 0) | (misfit > 2.0 + 1.5 * background.noise)
-    filled[border] = False
+    areas = stats[:, cv2.CC_STAT_AREA]
+    alike = (background.difference < _HOLE_MATCH + background.noise + background.slack).astype(np.float32)
+    matching = np.bincount(parts.ravel(), weights=alike.ravel(), minlength=count) / np.maximum(areas, 1)
+    filled = (areas < _PINHOLE_SHARE * np.count_nonzero(mask)) | (matching < 0.4)
+    filled[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = False
     filled[0] = False
     return mask | filled[parts]

@@ -1,11 +1,28 @@
-"""Views brought to one scale and position: the subject is as tall in each, and each row shows the same height."""
+"""Views brought to one scale and position: the subject is as tall in each, and opposite views lie over each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
 
 from kiln.asset import VIEW_AZIMUTH_DEGREES, Picture
-from kiln.backends.silhouette.frame import PictureFrame, PlacedView
+from kiln.backends.silhouette.frame import HALF, PictureFrame, PlacedView
+
+ROWS = 256
+"""Heights at which views are compared."""
+
+LARGEST_STRETCH = 0.12
+"""A view that is cut off by its picture's border may be up to this much taller than what is seen of it."""
+
+POOR_OVERLAP = 0.8
+"""Below this overlap two opposite views are not the same subject in the same pose."""
+
+POOR_ROWS = 0.5
+"""Below this correlation of colours over height two views are hardly of the same subject."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -14,11 +31,114 @@ class Alignment:
 
     views: tuple[PlacedView, ...]
     notes: tuple[str, ...] = ()
+    overlap: float = 1.0
+    """Least intersection over union of two opposite views, one of them mirrored; 1 when there are none."""
 
 
 def align_views(pictures: tuple[Picture, ...]) -> Alignment:
-    """Each picture with its frame: 1 m tall, standing on y = 0, its middle over the origin."""
-    views = tuple(
-        PlacedView(picture=p, azimuth_degrees=VIEW_AZIMUTH_DEGREES[p.view], frame=PictureFrame.of_matte(p.alpha)) for p in pictures
-    )
-    return Alignment(views=views)
+    """Each picture with its frame: 1 m tall and standing on y = 0, sideways where opposite views overlap best.
+
+    A view whose subject touches the upper or lower border of its picture is scaled by its colours over height instead of by its box.
+    Views that disagree are placed all the same, with a warning that holds the number.
+    """
+    views = [PlacedView(picture=p, azimuth_degrees=VIEW_AZIMUTH_DEGREES[p.view], frame=PictureFrame.of_matte(p.alpha)) for p in pictures]
+    whole = [view for view in views if not _is_cut_off(view.picture.alpha)]
+    notes: list[str] = []
+    if whole and len(whole) < len(views):
+        views = [view if view in whole else _stretched(view, whole[0], notes) for view in views]
+    overlap = 1.0
+    for a, b in combinations(range(len(views)), 2):
+        turned = (views[a].azimuth_degrees - views[b].azimuth_degrees) % 360
+        notes.append(_row_note(views[a], views[b]))
+        if turned == 180:
+            views[b], found = _laid_over(views[b], views[a])
+            notes.append(_overlap_note(views[a], views[b], found))
+            overlap = min(overlap, found)
+    return Alignment(views=tuple(views), notes=tuple(note for note in notes if note), overlap=overlap)
+
+
+def _overlap_note(a: PlacedView, b: PlacedView, overlap: float) -> str:
+    words = f"{a.picture.view} and {b.picture.view} outlines overlap by {overlap:.0%}"
+    if overlap >= POOR_OVERLAP:
+        return words + ", one mirrored"
+    return f"warning: {words} only: they do not look like one subject in one pose"
+
+
+def _row_note(a: PlacedView, b: PlacedView) -> str:
+    """A warning where the colours of two views at the same heights have little in common; empty where they agree."""
+    agreement = _agreement(_row_colors(a), _row_colors(b))
+    if agreement >= POOR_ROWS:
+        return ""
+    return f"warning: {a.picture.view} and {b.picture.view} agree little over height (correlation {agreement:.2f})"
+
+
+def _is_cut_off(alpha: UInt8[np.ndarray, "height width"]) -> bool:
+    """Whether the subject goes on beyond the picture's upper or lower border: it touches it over a tenth of its own width."""
+    width = int((alpha > HALF).any(axis=0).sum())
+    return max(int((alpha[0] > HALF).sum()), int((alpha[-1] > HALF).sum())) > 0.1 * width
+
+
+def _row_colors(view: PlacedView, frame: PictureFrame | None = None) -> Float32[np.ndarray, "rows 3"]:
+    """The mean Lab colour at each of ROWS heights from top to bottom; NaN where the view shows nothing of the subject."""
+    pixels, frame = view.picture.pixels, frame or view.frame
+    weight = (pixels[..., 3] > HALF).astype(np.float32)
+    lab = cv2.cvtColor(pixels[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    count = weight.sum(axis=1)
+    means = (lab * weight[..., None]).sum(axis=1) / np.where(count > 0, count, np.nan)[:, None]
+    heights = 1 - (np.arange(ROWS) + 0.5) / ROWS
+    rows = frame.to_pixels(np.stack([np.zeros(ROWS), heights], axis=1))[:, 1] - 0.5
+    return np.stack([np.interp(rows, np.arange(len(means)), channel, left=np.nan, right=np.nan) for channel in means.T], axis=1).astype(np.float32)
+
+
+def _agreement(a: Float32[np.ndarray, "rows 3"], b: Float32[np.ndarray, "rows 3"]) -> float:
+    """Correlation of two rows' colours over the heights that both show; 1 where one has no variation to compare."""
+    both = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+    if both.sum() < ROWS // 4:
+        return 0.0
+    a, b = a[both] - a[both].mean(axis=0), b[both] - b[both].mean(axis=0)
+    size = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return 1.0 if size < 1.0 * both.sum() else float((a * b).sum() / size)
+
+
+def _stretched(view: PlacedView, to: PlacedView, notes: list[str]) -> PlacedView:
+    """The view scaled and shifted so that its colours over height match those of a view that shows the whole subject."""
+    wanted = _row_colors(to)
+    best, best_frame = _agreement(_row_colors(view), wanted), view.frame
+    for scale in np.linspace(1 - LARGEST_STRETCH, 1, 13):
+        for shift in np.linspace(0, 1 - scale, 5):
+            frame = replace(view.frame, metres_per_pixel=view.frame.metres_per_pixel * scale)
+            frame = replace(frame, bottom=frame.bottom + shift / frame.metres_per_pixel)
+            found = _agreement(_row_colors(view, frame), wanted)
+            if found > best + 1e-3:
+                best, best_frame = found, frame
+    notes.append(f"{view.picture.view} is cut off by its picture's border and was fitted to {to.picture.view} by colour (correlation {best:.2f})")
+    return replace(view, frame=best_frame)
+
+
+def _laid_over(view: PlacedView, opposite: PlacedView) -> tuple[PlacedView, float]:
+    """The view shifted sideways so that its mirrored outline overlaps the opposite one best, and that overlap."""
+    step = 1 / ROWS
+    there, here = _mask(opposite, step), _mask(view, step)[:, ::-1]
+    reach = there.shape[1] // 8
+    overlaps = [_overlap(there, np.roll(here, shift, axis=1)) for shift in range(-reach, reach + 1)]
+    best = int(np.argmax(overlaps))
+    shift = best - reach
+    if 0 < best < len(overlaps) - 1:
+        before, at, after = overlaps[best - 1 : best + 2]
+        shift += 0.5 * (before - after) / min(before + after - 2 * at, -1e-9) * -1
+    middle = view.frame.middle + shift * step / view.frame.metres_per_pixel
+    return replace(view, frame=replace(view.frame, middle=middle)), float(overlaps[best])
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max(int((a | b).sum()), 1))
+
+
+def _mask(view: PlacedView, step: float) -> np.ndarray:
+    """The subject on a grid of this step (metres), the middle column over the origin, twice as wide as the view."""
+    half = int(np.ceil(view.picture.width * view.frame.metres_per_pixel / step))
+    half = max(half, 2 * ROWS)
+    x, y = np.arange(-half, half + 1) * step, 1 - (np.arange(ROWS) + 0.5) * step
+    pixels = (view.frame.to_pixels(np.stack(np.meshgrid(x, y), axis=-1)) - 0.5).astype(np.float32)
+    alpha = cv2.remap(view.picture.alpha, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return alpha > HALF

@@ -1,24 +1,21 @@
-"""Colour for a dense mesh from the pictures it was made of: exact where a picture sees the surface, guessed without streaks elsewhere.
-
-A vertex that faces a camera lies in its picture where it is seen. Where the surface turns away, straight projection would paint a whole
-side with two or three columns of pixels. So beyond a slope of 68 degrees the place walks back inward, by the distance travelled along the
-surface: the picture is reflected about the rim, and the side continues the material. Both sheets of a body, front and back, meet at the rim
-at the same place of the picture, so nothing tears.
-"""
+"""Colour for a dense mesh from the pictures it was made of: exact where a picture sees the surface, guessed without streaks elsewhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from kiln.asset import Mesh, Projection
-from kiln.backends.silhouette.backplate import plain_back
-from kiln.backends.silhouette.frame import PlacedView
+from kiln.backends.silhouette.backplate import plain_back, soft_sides
+from kiln.backends.silhouette.frame import HALF, PlacedView
+from kiln.backends.silhouette.register import outline_shift
 from kiln.backends.silhouette.skin import Skin
-from kiln.backends.silhouette.spread import extend, rim_depth
+from kiln.backends.silhouette.spread import extend
+from kiln.backends.silhouette.walk import TURNED, walked_places
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.rasterize import rasterize
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
@@ -27,81 +24,138 @@ from kiln.imaging.sample import sample_bilinear
 Back = Literal["mirror", "plain"]
 """What the far side of a picture looks like: the same, or without the features of this side."""
 
-TURNED = 0.37
-"""The cosine of the slope (68 degrees) beyond which a picture is reflected rather than stretched."""
+LEAN = 0.15
+"""A view still counts a little where the surface has just turned away from it (cosine), so that front and back blend over the rim."""
 
-GUESS_WEIGHT = 1e-3
-"""What a guess counts against a picture that sees the surface."""
+SHARPNESS = 6
+"""Power of the facing cosine by which views share a place: 6 keeps a view's own side to itself and blends over about 20 degrees."""
+
+MIRROR_TRUST = 0.5
+"""What a mirrored opposite view counts against a picture that shows the place itself."""
+
+SIDE_TRUST = 0.3
+"""What a view from the side counts against one from front or back: a hull's depths are less sure than its breadths, so limbs that the side
+view shows over the trunk do not lie quite where they are."""
+
+HIDDEN_BELOW = 0.7
+"""A vertex is taken for hidden when more than this share of its surroundings is; from there to 1 the view fades in."""
+
+SIGHT_ROUNDS = 12
+"""Rounds of smoothing over which a view fades out before something that hides it: about twelve edges."""
+
+SOFTENS = (0.0, 0.02)
+"""Metres of walk from the rim over which the picture gives way to one without small features, for a subject 1 m tall."""
+
+WELL_COVERED = 0.985
+"""Overlap of a picture's outline and the body's above which the picture fits as it is."""
 
 
 def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") -> Mesh:
-    """The mesh with projections, fallback colours, and how well each vertex is seen. The mesh is closed with one vertex a point."""
+    """The mesh with projections, fallback colours, and how well each vertex is seen (1) or guessed (0).
+
+    The mesh is closed with one vertex a point and stands where the views' frames say. A side that no view shows is guessed from its
+    opposite: left and right mirrored, front and back as `back` says.
+    """
     skin = Skin.of(mesh)
     normals = skin.smoothed(smooth_normals(mesh), rounds=3)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    sheets = _sheets(views, back)
-    places: dict[float, np.ndarray] = {}
     projections, sight = [], np.zeros(mesh.vertex_count, np.float32)
-    for sheet in sheets:
-        axis = sheet.azimuth_degrees % 180
-        if axis not in places:
-            places[axis] = _places(skin, sheet, normals)
-        facing = normals @ sheet.towards
-        guess = GUESS_WEIGHT * _smoothstep(facing, -0.35, 0.35)
-        seen = np.zeros_like(guess) if sheet.guessed else _sight(skin, sheet, facing)
-        sight = np.maximum(sight, seen)
-        weights = guess + seen * np.clip(facing, 0, 1) ** 4
-        projections.append(Projection(pixels=sheet.pixels, uvs=sheet.view.project(places[axis]), weights=weights.astype(np.float32)))
-    painted = replace(mesh, projections=tuple(projections), seen=np.clip(sight, 0, 1))
-    return replace(painted, colors=_vertex_colors(painted))
+    for view in views:
+        front = _Side(skin=skin, view=view, normals=normals)
+        sides = [front] if _opposite(view) in {_azimuth(v) for v in views} else [front, replace(front, guessed=True)]
+        soft = _smoothstep(front.walk[1], *SOFTENS)
+        for side in sides:
+            pixels = _pixels(view, back=back if side.guessed else None)
+            projections.append(Projection(pixels=pixels, uvs=front.uvs, weights=side.weights * (1 - soft)))
+        both = sum((side.weights for side in sides), np.zeros_like(soft))
+        projections.append(Projection(pixels=soft_sides(view.picture.pixels), uvs=front.uvs, weights=both * soft))
+        sight = np.maximum(sight, _smoothstep(front.facing, 0.1, TURNED + 0.1) * front.open)
+    painted = replace(mesh, projections=tuple(projections), seen=np.clip(sight, 0, 1).astype(np.float32))
+    return replace(painted, colors=_vertex_colors(painted, skin))
+
+
+def _azimuth(view: PlacedView) -> int:
+    return round(view.azimuth_degrees) % 360
+
+
+def _opposite(view: PlacedView) -> int:
+    return (_azimuth(view) + 180) % 360
+
+
+def _pixels(view: PlacedView, *, back: Back | None) -> UInt8[np.ndarray, "height width 4"]:
+    """The view's own picture, or what its far side is guessed to look like."""
+    if back == "plain" and _azimuth(view) % 180 == 0:
+        return plain_back(view.picture.pixels).pixels
+    return extend(view.picture.pixels)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Sheet:
-    """One side of the subject: a picture of it, or a guess that lies over the picture of the opposite side."""
+class _Side:
+    """One view of a mesh, or the guessed view from behind it that lies over the same picture."""
 
+    skin: Skin
     view: PlacedView
-    pixels: UInt8[np.ndarray, "height width 4"]
-    azimuth_degrees: float
-    guessed: bool
+    normals: Float32[np.ndarray, "vertices 3"]
+    guessed: bool = False
 
-    @property
+    @cached_property
     def towards(self) -> Float32[np.ndarray, " 3"]:
-        """From the subject to where this side's camera stands."""
+        """From the subject to this side's camera."""
         _, towards = self.view.axes()
         return -towards if self.guessed else towards
 
+    @cached_property
+    def facing(self) -> Float32[np.ndarray, " vertices"]:
+        return self.normals @ self.towards
 
-def _sheets(views: tuple[PlacedView, ...], back: Back) -> list[Sheet]:
-    """Every given side, and the opposite of each that was not given."""
-    given = {round(view.azimuth_degrees) % 360 for view in views}
-    sheets = []
-    for view in views:
-        azimuth = round(view.azimuth_degrees) % 360
-        front = extend(view.picture.pixels)
-        sheets.append(Sheet(view=view, pixels=front, azimuth_degrees=azimuth, guessed=False))
-        if (azimuth + 180) % 360 not in given:
-            plain = back == "plain" and azimuth in (0, 180)
-            far = plain_back(view.picture.pixels).pixels if plain else front
-            sheets.append(Sheet(view=view, pixels=far, azimuth_degrees=azimuth, guessed=True))
-    return sheets
+    @cached_property
+    def open(self) -> Float32[np.ndarray, " vertices"]:
+        """1 where nothing stands before the vertex, 0 where something does, smooth between."""
+        clear = _unhidden(self.skin.mesh, self.view, self.towards)
+        if clear[self.facing > 0].all():
+            return np.ones(len(clear), np.float32)
+        return _smoothstep(self.skin.smoothed(clear.astype(np.float32), rounds=SIGHT_ROUNDS), HIDDEN_BELOW, 1.0)
+
+    @cached_property
+    def weights(self) -> Float32[np.ndarray, " vertices"]:
+        """How much this side's picture counts at each vertex."""
+        sideways = _azimuth(self.view) % 180 != 0
+        trust = (SIDE_TRUST if sideways else 1.0) * (MIRROR_TRUST if sideways and self.guessed else 1.0)
+        lean = np.maximum(self.facing + LEAN, 0) / (1 + LEAN)
+        return (np.float32(trust) * lean**SHARPNESS * self.open).astype(np.float32)
+
+    @cached_property
+    def walk(self) -> tuple[Float32[np.ndarray, "vertices 3"], Float32[np.ndarray, " vertices"]]:
+        """Where in space each vertex takes its colour from, and how far it walked there."""
+        return walked_places(self.skin, self.view, self.normals)
+
+    @cached_property
+    def uvs(self) -> Float32[np.ndarray, "vertices 2"]:
+        """Where each vertex lies in the picture."""
+        uvs = self.view.project(self.walk[0])
+        body, subject = _image(self.skin.mesh, self.view), self.view.picture.alpha > HALF
+        if (body & subject).sum() >= WELL_COVERED * (body | subject).sum():
+            return uvs
+        shift = outline_shift(body, subject)
+        size = np.array((self.view.picture.width, self.view.picture.height), np.float32)
+        return (uvs + sample_bilinear(shift, uvs) / size).astype(np.float32)
 
 
-def _smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((x - low) / (high - low), 0, 1)
+def _smoothstep(x: Float32[np.ndarray, " n"], low: float, high: float) -> Float32[np.ndarray, " n"]:
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _sight(skin: Skin, sheet: Sheet, facing: np.ndarray) -> np.ndarray:
-    """How well a picture sees each vertex: 1 where it faces the camera and nothing is in front, falling to 0 without a step."""
-    open_ = _unhidden(skin.mesh, sheet)
-    soft = skin.smoothed(open_.astype(np.float32), rounds=8)
-    return _smoothstep(facing, 0.1, TURNED + 0.08) * _smoothstep(soft, 0.5, 1.0)
+def _image(mesh: Mesh, view: PlacedView) -> Bool[np.ndarray, "height width"]:
+    """The pixels of the picture that the mesh covers."""
+    width, height = view.picture.width, view.picture.height
+    points = view.project(mesh.positions).astype(np.float64) * (width, height)
+    return rasterize(points, mesh.triangles, width=width, height=height).triangle >= 0
 
 
-def _unhidden(mesh: Mesh, sheet: Sheet, *, size: int = 512) -> np.ndarray:
-    """Whether each vertex that faces the camera is the nearest thing under its pixel."""
-    right, towards = sheet.view.axes()
+def _unhidden(mesh: Mesh, view: PlacedView, towards: Float32[np.ndarray, " 3"], *, size: int = 512) -> Bool[np.ndarray, " vertices"]:
+    """Whether each vertex is the nearest thing to the camera under its pixel, of `size` over the mesh's height or width."""
+    right, _ = view.axes()
     flat = np.stack([mesh.positions @ right, -mesh.positions[:, 1]], axis=1).astype(np.float64)
     low, extent = flat.min(axis=0), np.ptp(flat, axis=0)
     scale = size / extent.max()
@@ -109,47 +163,22 @@ def _unhidden(mesh: Mesh, sheet: Sheet, *, size: int = 512) -> np.ndarray:
     width, height = (int(np.ceil(e * scale)) + 1 for e in extent)
     depth = -(mesh.positions @ towards).astype(np.float64)
     nearest = rasterize(points, mesh.triangles, width=width, height=height, depth=depth).depth
-    column, row = (points.astype(np.int64)).T
-    # Steep surface changes depth by several pixels within one; 4 pixels of slack hide nothing thicker.
+    column, row = points.astype(np.int64).T
+    # Steep surface changes depth by several pixels within one; 4 pixels of slack let nothing thicker hide.
     return depth < nearest[row, column] + 4 / scale
 
 
-def _places(skin: Skin, sheet: Sheet, normals: np.ndarray) -> np.ndarray:
-    """Where in space each vertex takes this axis' pictures from: itself, or walked inward from the rim."""
-    _, towards = sheet.view.axes()
-    facing = normals @ towards
-    travelled = skin.smoothed(skin.distance(np.abs(facing) >= TURNED), rounds=4)
-    outward = skin.smoothed(normals - facing[:, None] * towards, rounds=12)
-    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
-    reach = _reach(skin.mesh, sheet, outward)
-    period = 2 * reach
-    back_and_forth = np.abs((travelled + reach) % (2 * period) - period) if False else reach - np.abs(travelled % period - reach)
-    return (skin.mesh.positions - outward * back_and_forth[:, None]).astype(np.float32)
-
-
-def _reach(mesh: Mesh, sheet: Sheet, outward: np.ndarray) -> np.ndarray:
-    """How far inward the subject goes before its other rim comes nearer, metres: the greatest rim depth met on the way."""
-    metres = sheet.view.frame.metres_per_pixel
-    depth = rim_depth(sheet.view.picture.alpha)[..., None] * np.float32(metres)
-    best = np.full(mesh.vertex_count, 2 * metres, np.float32)
-    rising = np.ones(mesh.vertex_count, bool)
-    for step in 0.004 * 1.6 ** np.arange(9):
-        here = sample_bilinear(depth, sheet.view.project((mesh.positions - outward * np.float32(step)).astype(np.float32)))[:, 0]
-        rising &= here > best * 0.98
-        best = np.where(rising, np.maximum(best, here), best)
-    return best
-
-
-def _vertex_colors(mesh: Mesh) -> UInt8[np.ndarray, "vertices 4"]:
-    """The mean of the projections at each vertex, in linear light."""
-    total = sum(
-        (srgb_to_linear(_bytes(sample_bilinear(p.pixels, p.uvs)))[:, :3] * p.weights[:, None] for p in mesh.projections),
-        np.zeros((mesh.vertex_count, 3), np.float32),
-    )
-    weight = sum((p.weights for p in mesh.projections), np.zeros(mesh.vertex_count, np.float32))
-    opaque = np.full((mesh.vertex_count, 1), 255, np.uint8)
-    return np.hstack([linear_to_srgb(total / np.maximum(weight, 1e-12)[:, None]), opaque])
-
-
-def _bytes(values: np.ndarray) -> UInt8[np.ndarray, "n 4"]:
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+def _vertex_colors(mesh: Mesh, skin: Skin) -> UInt8[np.ndarray, "vertices 4"]:
+    """The mean of the projections at each vertex, in linear light; where there is none, what the nearest vertices have, smoothed."""
+    total, weight = np.zeros((mesh.vertex_count, 3), np.float32), np.zeros(mesh.vertex_count, np.float32)
+    for projection in mesh.projections:
+        sampled = np.clip(sample_bilinear(projection.pixels, projection.uvs) + 0.5, 0, 255).astype(np.uint8)
+        total += srgb_to_linear(sampled[:, :3]) * projection.weights[:, None]
+        weight += projection.weights
+    mean = total / np.maximum(weight, 1e-12)[:, None]
+    known = weight > 0
+    if not known.all():
+        _, source = skin.nearest(known)
+        spread = skin.smoothed(mean[source], rounds=24)
+        mean = np.where(known[:, None], mean, spread)
+    return np.hstack([linear_to_srgb(mean), np.full((mesh.vertex_count, 1), 255, np.uint8)])

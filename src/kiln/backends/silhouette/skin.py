@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
@@ -36,18 +36,23 @@ class Skin:
             values = (values + self.edges @ values) * share
         return values
 
-    def distance(self, sources: Bool[np.ndarray, " vertices"]) -> Float32[np.ndarray, " vertices"]:
-        """Metres along edges to the nearest source vertex (Dijkstra); a little more than along the surface. Without a source, zero."""
-        far = np.flatnonzero(~sources)
-        if not len(far) or len(far) == len(sources):
-            return np.zeros(len(sources), np.float32)
+    def nearest(self, sources: Bool[np.ndarray, " vertices"]) -> tuple[Float32[np.ndarray, " vertices"], Int64[np.ndarray, " vertices"]]:
+        """Metres along edges to the nearest source (Dijkstra; a little more than along the surface), and which vertex that is.
+
+        A vertex that no source can be reached from is its own, at distance 0.
+        """
+        distance, source = np.zeros(len(sources), np.float32), np.arange(len(sources))
         shore = self.edges @ sources.astype(np.float32) > 0
         kept = np.flatnonzero(~sources | shore)
+        starts = np.flatnonzero(sources[kept])
+        if not len(starts) or sources.all():
+            return distance, source
         part = self.edges[kept][:, kept].tocoo()
         points = self.mesh.positions[kept]
         lengths = np.linalg.norm(points[part.row] - points[part.col], axis=1)
         graph = csr_matrix((lengths, (part.row, part.col)), part.shape)
-        found = dijkstra(graph, indices=np.flatnonzero(sources[kept]), min_only=True)
-        out = np.zeros(len(sources), np.float32)
-        out[kept] = np.where(np.isfinite(found), found, 0)
-        return out
+        found, _, root = dijkstra(graph, indices=starts, min_only=True, return_predecessors=True)
+        reached = np.isfinite(found)
+        distance[kept[reached]] = found[reached]
+        source[kept[reached]] = kept[root[reached]]
+        return distance, source

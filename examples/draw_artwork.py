@@ -1,0 +1,26 @@
+"""Draws Kiln's own artwork into examples/pictures: `python examples/draw_artwork.py [name ...]`. Deterministic; about half a minute."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from artwork.paint import Canvas
+
+NAMES = ("skewer", "potion", "toadstool", "shield")
+
+
+def main(names: list[str]) -> None:
+    """Draw the pictures named, or all of them."""
+    folder = Path(__file__).parent / "pictures"
+    folder.mkdir(exist_ok=True)
+    for name in names or NAMES:
+        canvas = Canvas()
+        importlib.import_module(f"artwork.{name}").draw(canvas)
+        canvas.save(folder / f"{name}.png")
+        print(folder / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,112 @@
+"""inflate: a rounded body from any outline.
+
+Half depth is sqrt(2 u), where u solves the screened Poisson equation -Δu + u / L² = 1 inside, u = 0 on the outline. A long limb of half-width w
+gets depth w, a circular section; a disc of radius r gets r / sqrt 2; wide areas level off at sqrt(2) L instead of ballooning.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from kiln.backends.silhouette.outline import Outline, OutlineGrid
+from kiln.backends.silhouette.solid import Solid
+from kiln.kernels.poisson import relax
+
+LEAST_RIM_SHARE = 0.05
+"""The rim is taken to be at least this share of a cell away from an inside point, or the system gets stiff."""
+
+COARSEST_POINTS = 48
+SWEEPS = 40
+OVER_RELAXATION = 1.7
+FULLNESS = 1.6
+"""Where wide areas level off: half depth, as a share of the radius of a disc that has the subject's area."""
+
+SPREAD_SOLIDITY, SPREAD_EDGE = 0.68, 0.2
+"""A subject that fills this little of its convex hull has wings, arms or a tail at its far left and right: they level off at this share."""
+
+COMPACT_SOLIDITY, COMPACT_EDGE = 0.9, 0.65
+"""A compact one (a crate, a house) is a body all over; seen from above it is a rounded lens, not a slab."""
+
+COMPACT_DEPTH = 1.2
+"""Depth of a compact subject over that of one that spreads; sqrt(2 u) alone makes a disc 0.7 as deep as wide, less where it levels off."""
+
+BACK = 0.9
+"""Depth behind the outline over depth before it: bellies, noses and toes stand out to the front."""
+
+
+def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Solid:
+    """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth."""
+    grid = outline.sample(spacing)
+    solidity = (SPREAD_SOLIDITY, COMPACT_SOLIDITY)
+    edge = float(np.interp(outline.solidity, solidity, (SPREAD_EDGE, COMPACT_EDGE)))
+    depth = thickness * float(np.interp(outline.solidity, solidity, (1, COMPACT_DEPTH)))
+    u = solve(outline, spacing=spacing, level=FULLNESS * float(np.sqrt(outline.area / np.pi)), edge=edge)
+    return Solid(grid=grid, squared=(2 * depth**2) * beyond_rim(u, grid), back=BACK)
+
+
+def solve(outline: Outline, *, spacing: float, level: float, edge: float = 1.0) -> Float32[np.ndarray, "nx ny"]:
+    """u (square metres) at the points of `outline.sample(spacing)`, 0 outside; wide areas level off at half depth `level` metres,
+    and at `edge` times that at the far left and right.
+
+    Each grid starts from the solution on one twice as coarse, which has settled everything but the finest ripples.
+    """
+    grid = outline.sample(spacing)
+    diagonal = _diagonal(grid, _screen(grid, level, edge))
+    if min(grid.distance.shape) > COARSEST_POINTS:
+        coarse = solve(outline, spacing=2 * spacing, level=level, edge=edge)
+        coarse_origin = outline.sample(2 * spacing).origin
+        u = np.where(diagonal > 0, _resample(coarse, coarse_origin, 2 * spacing, grid), np.float32(0))
+        sweeps = SWEEPS
+    else:
+        u = np.zeros_like(grid.distance)
+        sweeps = 2 * sum(grid.distance.shape)
+    relax(u, diagonal, float(spacing**2), OVER_RELAXATION, sweeps)
+    return u
+
+
+def beyond_rim(u: Float32[np.ndarray, "nx ny"], grid: OutlineGrid) -> Float32[np.ndarray, "nx ny"]:
+    """u continued outside as a negative multiple of the distance, with the slope it has just inside, so that its zero is the outline."""
+    inside = grid.inside
+    weight = np.where(inside, np.exp(-np.maximum(grid.distance, 0) / grid.spacing), np.float32(0)).astype(np.float32)
+    ratio = np.where(inside, u / np.maximum(grid.distance, np.float32(1e-9)), np.float32(0))
+    total = cv2.blur(weight, (5, 5))
+    slope = cv2.blur(weight * ratio, (5, 5)) / np.maximum(total, np.float32(1e-12))
+    usual = float((weight * ratio).sum() / max(float(weight.sum()), 1e-12))
+    outside = np.where(total > 1e-9, slope, np.float32(usual)) * grid.distance
+    return np.where(inside, u, outside).astype(np.float32)
+
+
+def _diagonal(grid: OutlineGrid, screen: Float32[np.ndarray, "nx 1"]) -> Float32[np.ndarray, "nx ny"]:
+    """The equation's diagonal at each point, 0 outside; a neighbour beyond the rim counts by how near the rim is (Gibou et al. 2002)."""
+    d = grid.distance
+    inside = grid.inside
+    total = 2 * screen * np.float32(grid.spacing**2) + np.float32(0) * d
+    for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        other = np.roll(d, shift, axis=axis)
+        share = np.clip(d / np.maximum(d - other, np.float32(1e-12)), LEAST_RIM_SHARE, 1)
+        total += np.where(other > 0, np.float32(1), 1 / share)
+    total[[0, -1], :], total[:, [0, -1]] = 0, 0
+    return np.where(inside, total, np.float32(0)).astype(np.float32)
+
+
+def _screen(grid: OutlineGrid, level: float, edge: float) -> Float32[np.ndarray, "nx 1"]:
+    """1 / level² over x, metres^-2; the level sinks to its edge value at the subject's far left and right, as an ellipse does."""
+    x = grid.x()
+    held = grid.inside.sum(axis=1)[:, None]
+    middle = float((held * x).sum() / max(int(held.sum()), 1))
+    taken = x[held > 0]
+    reach = np.where(x < middle, middle - taken.min(initial=0.0), taken.max(initial=0.0) - middle) + grid.spacing
+    share = np.clip((x - middle) / reach, -1, 1)
+    levels = level * (edge + (1 - edge) * np.sqrt(1 - share**2))
+    return (1 / levels**2).astype(np.float32)
+
+
+def _resample(
+    values: Float32[np.ndarray, "mx my"], origin: tuple[float, float], spacing: float, grid: OutlineGrid
+) -> Float32[np.ndarray, "nx ny"]:
+    """Values of one grid at the points of another."""
+    column = (grid.x() - np.float32(origin[0])) / np.float32(spacing) + np.float32(0) * grid.y()
+    row = (grid.y() - np.float32(origin[1])) / np.float32(spacing) + np.float32(0) * grid.x()
+    return np.asarray(cv2.remap(values, row, column, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -1,0 +1,92 @@
+"""Which files a package holds, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import UInt8
+
+from kiln.asset import Material, Mesh
+from kiln.formats.gltf_write import Part, Slot, Surface, surface_maps, write_glb, write_gltf
+
+
+def model_path(name: str) -> str:
+    """The game mesh with its textures inside."""
+    return f"{name}.glb"
+
+
+def lod_path(name: str, level: int) -> str:
+    """LOD1, LOD2, ...: coarser meshes that refer to the textures' files.
+
+    They lie beside LOD0, not in a folder of their own: many readers, Kiln's too, refuse references that climb out of a file's folder.
+    """
+    return f"{name}_LOD{level}.glb"
+
+
+def hulls_path(name: str) -> str:
+    """The collision hulls, a node each."""
+    return f"collision/{name}_hulls.glb"
+
+
+def source_path(name: str) -> str:
+    """The dense mesh it was all taken from."""
+    return f"source/{name}_source.glb"
+
+
+def texture_path(name: str, what: str, *, material: int = 0, materials: int = 1) -> str:
+    """A map of a material; materials are numbered where there are several."""
+    return f"textures/{name}_{what}.png" if materials == 1 else f"textures/{name}_{material}_{what}.png"
+
+
+def texture_pixels(name: str, materials: Sequence[Material]) -> dict[str, UInt8[np.ndarray, "..."]]:
+    """Each texture's pixels by its path."""
+    pixels: dict[str, UInt8[np.ndarray, "..."]] = {}
+    for number, material in enumerate(materials):
+        maps: dict[str, UInt8[np.ndarray, "..."]] = dict(surface_maps(material).items())
+        if material.guessed is not None:
+            maps["guessed"] = material.guessed
+        pixels |= {texture_path(name, what, material=number, materials=len(materials)): found for what, found in maps.items()}
+    return pixels
+
+
+def model_files(
+    name: str,
+    *,
+    mesh: Mesh,
+    lods: Sequence[Mesh] = (),
+    hulls: Sequence[Mesh] = (),
+    materials: Sequence[Material] = (),
+    textures: Mapping[str, bytes],
+    gltf: bool = False,
+) -> dict[str, bytes]:
+    """The GLB files of a package by path: LOD0 with its textures inside, LODs that refer to them, and hulls.
+
+    `textures` holds the PNG files of `texture_pixels`, so nothing is encoded twice. With `gltf`, LOD0 also as .gltf that refers to them.
+    """
+    paths = _slots(name, materials)
+    embedded = [Surface(material=m, images={s: textures[p] for s, p in used.items()}) for m, used in zip(materials, paths, strict=True)]
+    linked = [Surface(material=m, images=dict(used)) for m, used in zip(materials, paths, strict=True)]
+    files = {model_path(name): write_glb([Part(name=name, mesh=mesh)], embedded)}
+    for level, lod in enumerate(lods, start=1):
+        files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked)
+    if hulls:
+        files[hulls_path(name)] = write_glb([Part(name=f"{name}_hull_{number:02d}", mesh=hull) for number, hull in enumerate(hulls)])
+    if gltf:
+        files |= write_gltf([Part(name=name, mesh=mesh)], linked, name=name)
+    return files
+
+
+def without_maps(material: Material) -> Material:
+    """The material's factors alone, for a mesh that has no UVs."""
+    return replace(material, base_color=None, normal=None, orm=None, emissive=None, guessed=None)
+
+
+def _slots(name: str, materials: Sequence[Material]) -> list[dict[Slot, str]]:
+    """For each material, the path of each of its maps."""
+    count = len(materials)
+    return [
+        {slot: texture_path(name, slot, material=number, materials=count) for slot in surface_maps(material)}
+        for number, material in enumerate(materials)
+    ]

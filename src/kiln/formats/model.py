@@ -1,0 +1,169 @@
+"""Reads a mesh file of any format Kiln knows, and refuses what holds no usable surface."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from kiln.asset import InputFile, Material, Mesh
+from kiln.errors import ModelError
+from kiln.formats.content import Content, check_counts
+from kiln.formats.folder import MAX_FILE_BYTES, Folder
+from kiln.formats.gltf_read import read_gltf
+from kiln.formats.names import safe_name
+from kiln.formats.obj import read_obj
+from kiln.formats.ply import read_ply
+from kiln.formats.stl import read_stl
+
+Up = Literal["y", "z"]
+
+_READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
+    ".glb": read_gltf,
+    ".gltf": read_gltf,
+    ".obj": read_obj,
+    ".ply": read_ply,
+    ".stl": read_stl,
+}
+
+EXTENSIONS: Final = tuple(_READERS)
+"""Accepted file name extensions."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Model:
+    """A mesh file's surface, checked: finite, with at least one triangle that has area."""
+
+    name: str
+    """A safe identifier made of the file's stem."""
+
+    mesh: Mesh
+    materials: tuple[Material, ...]
+    """What `mesh.material_ids` counts into; empty when the file has none."""
+
+    notes: tuple[str, ...]
+    """Sentences for people: what was left out."""
+
+    inputs: tuple[InputFile, ...]
+    """The file, and every file that it refers to."""
+
+
+def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
+    """The mesh in a .glb, .gltf, .obj, .ply or .stl file, in metres, +Y up.
+
+    glTF says how it stands; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y). Without
+    `textures` no picture is opened, and materials have factors only. ModelError when the file is missing, empty, damaged, too large,
+    refers outside its own folder, or holds no surface.
+    """
+    data = _read(path)
+    extension = path.suffix.lower()
+    folder = Folder(path, textures=textures)
+    try:
+        _check_kind(data, extension)
+        content = _READERS[extension](data, folder)
+        mesh, notes = _checked(content.mesh)
+    except ModelError as error:
+        raise ModelError(f"{path.name}: {error}") from None
+    if up == "z" and extension not in (".glb", ".gltf"):
+        mesh = _stood_up(mesh)
+    this = InputFile(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    return Model(
+        name=safe_name(path.stem),
+        mesh=mesh,
+        materials=content.materials,
+        notes=content.notes + notes,
+        inputs=(this, *content.linked),
+    )
+
+
+def _read(path: Path) -> bytes:
+    if path.suffix.lower() not in EXTENSIONS:
+        raise ModelError(f"{path.name}: {path.suffix or 'no extension'} is not a mesh file Kiln reads; it reads {', '.join(EXTENSIONS)}")
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file")
+        size = path.stat().st_size
+        if size == 0:
+            raise ModelError(f"{path.name}: the file is empty")
+        if size > MAX_FILE_BYTES:
+            raise ModelError(f"{path.name}: {size / 1e9:.1f} GB is more than the 2 GB that Kiln reads: simplify it before")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _check_kind(data: bytes, extension: str) -> None:
+    """Raise ModelError for a file that is plainly something else than its extension says."""
+    start = data[:64].lstrip()
+    really = next((kind for magic, kind in _MAGICS if data.startswith(magic)), None)
+    if really is None and extension == ".gltf" and not start.startswith((b"{", b"\xef\xbb\xbf")):
+        raise ModelError("it is not a glTF file: that begins with {")
+    if really is None and extension == ".glb" and not start.startswith(b"{"):
+        raise ModelError("it is not a GLB file: that begins with glTF")
+    if really is not None and really not in _KINDS[extension]:
+        raise ModelError(f"its content is a {really} file, not {extension}: give it the right extension, or export it again")
+
+
+_MAGICS = (
+    (b"glTF", "GLB"),
+    (b"ply\n", "PLY"),
+    (b"ply\r", "PLY"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"%PDF", "PDF"),
+    (b"Kaydara FBX", "FBX"),
+    (b"BLENDER", "Blender"),
+    (b"\x1f\x8b", "gzip"),
+)
+
+_KINDS = {".glb": ("GLB",), ".gltf": ("GLB",), ".ply": ("PLY",), ".obj": (), ".stl": ()}
+
+
+def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
+    """The mesh, without normals that are no numbers. ModelError when it holds no surface that can be worked on."""
+    check_counts(vertices=mesh.vertex_count, triangles=mesh.triangle_count)
+    if not mesh.triangle_count:
+        raise ModelError("it holds no faces")
+    if mesh.triangles.max() >= mesh.vertex_count:
+        raise ModelError(f"a face refers to vertex {int(mesh.triangles.max()):,} of {mesh.vertex_count:,}: the file is damaged")
+    for what, array in (("positions", mesh.positions), ("UVs", mesh.uvs)):
+        broken = 0 if array is None else int((~np.isfinite(array)).any(axis=1).sum())
+        if broken:
+            raise ModelError(
+                f"{broken:,} of {mesh.vertex_count:,} {what} are not finite numbers (NaN or infinite): repair and export it again"
+            )
+    if not _has_area(mesh):
+        raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area")
+    return _with_good_normals(mesh)
+
+
+def _has_area(mesh: Mesh) -> bool:
+    """Whether any triangle has area, relative to the size of the whole."""
+    a, b, c = (mesh.positions[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
+    double_area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return bool(double_area.max() > 1e-12 * max(mesh.diagonal, 1e-30) ** 2)
+
+
+def _with_good_normals(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
+    if mesh.normals is None:
+        return replace(mesh, tangents=None), ()
+    length = np.linalg.norm(mesh.normals, axis=1)
+    bad = int((~(np.abs(length - 1) < 0.1)).sum())
+    if bad:
+        return replace(mesh, normals=None, tangents=None), (f"{bad:,} normals were not unit vectors: all normals are computed anew",)
+    return mesh, ()
+
+
+def _stood_up(mesh: Mesh) -> Mesh:
+    """From +Z up to +Y up: a quarter turn about x."""
+
+    def turned(vectors: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
+        return np.column_stack([vectors[:, 0], vectors[:, 2], -vectors[:, 1]])
+
+    return replace(mesh, positions=turned(mesh.positions), normals=None if mesh.normals is None else turned(mesh.normals))

@@ -1,0 +1,166 @@
+"""A package on disk: written beside its target, moved into place whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from kiln.asset import InputFile
+from kiln.errors import SetupError
+
+MANIFEST: Final = "manifest.json"
+
+_ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest a zip can say: no clock enters the bytes."""
+
+_NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+class Draft:
+    """A package being written, in a hidden folder beside its target."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[str, InputFile] = {}
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        """Every file written so far, sorted by name."""
+        return tuple(self._files[name] for name in sorted(self._files))
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Write one file; `name` is its path inside the package, with forward slashes. Returns where it lies for now."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self._files[name] = InputFile(name=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        return path
+
+
+@contextmanager
+def new_package(target: Path, *, archive: bool = False) -> Iterator[Draft]:
+    """A draft that becomes the folder `target` when the block ends, and `<target>.zip` with it if asked; after any error, nothing is left.
+
+    An earlier package of that name is replaced at that moment. Raises SetupError, with the cure, when the place cannot be written to, the
+    disk is full, or something that is no package stands there.
+    """
+    with _explained(target):
+        check_target(target)
+        made = _make_parents(target.parent)
+    draft = Draft(target.parent / f".{target.name}-{uuid.uuid4().hex[:12]}")
+    packed = draft.folder.with_suffix(".zip")
+    try:
+        with _explained(target):
+            draft.folder.mkdir()
+            yield draft
+            if archive:
+                _write_zip(packed, draft, root=target.name)
+            _move_into_place(draft.folder, target)
+            if archive:
+                packed.replace(_archive_of(target))
+    except BaseException:
+        shutil.rmtree(draft.folder, ignore_errors=True)
+        packed.unlink(missing_ok=True)
+        _remove_empty(made)
+        raise
+
+
+def check_target(target: Path) -> None:
+    """Raise SetupError when a package must not or cannot be written there, before any work is done."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise SetupError(f"{target} is in the way and is no folder: choose another name or output folder")
+    if target.is_dir() and any(target.iterdir()) and not _is_package(target):
+        raise SetupError(f"{target} exists and is no Kiln package, so it is not replaced: choose another name or output folder")
+    if _archive_of(target).is_dir():
+        raise SetupError(f"{_archive_of(target)} is a folder, in the way of the .zip: choose another name or output folder")
+    above = next((folder for folder in (target.parent, *target.parent.parents) if folder.exists()), Path())
+    if not above.is_dir():
+        raise SetupError(f"{above} is a file, so nothing can be written below it: choose another output folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise SetupError(f"{above} may not be written to: choose another output folder, or change its permissions")
+
+
+def write_manifest(draft: Draft, content: Mapping[str, Any]) -> None:
+    """Write manifest.json: the content, and the SHA-256 and size of every file written before it."""
+    outputs = [{"name": file.name, "sha256": file.sha256, "bytes": file.size} for file in draft.files]
+    draft.write(MANIFEST, json_bytes({**content, "outputs": outputs}))
+
+
+def json_bytes(content: object) -> bytes:
+    """Indented JSON that people can read and diff, the same bytes every time."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _archive_of(target: Path) -> Path:
+    """Where a package's zip lies."""
+    return target.with_name(f"{target.name}.zip")
+
+
+def _is_package(folder: Path) -> bool:
+    """Whether a manifest of Kiln's lies in the folder."""
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "kiln" in found
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """OSErrors as SetupErrors that say how to cure them."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise SetupError(f"the disk is full: {target} was not written; free some space or choose another output folder") from error
+        reason = error.strerror or str(error)
+        raise SetupError(f"{target} cannot be written ({reason}): choose another output folder, or change its permissions") from error
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    """Create the folder and those above it; those that were not there, deepest first."""
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # somebody else has put something there
+            return
+
+
+def _write_zip(path: Path, draft: Draft, *, root: str) -> None:
+    """All files under one folder, stored: PNG and GLB do not shrink, and a compressor's version would show in the bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
+        for file in draft.files:
+            entry = zipfile.ZipInfo(f"{root}/{file.name}", _ZIP_DATE)
+            entry.create_system = 3  # Unix, wherever it is written
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, (draft.folder / file.name).read_bytes())
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    """Rename the folder to its target; what stood there comes back if that fails."""
+    if not target.exists():
+        folder.replace(target)
+        return
+    aside = folder.with_suffix(".old")
+    target.replace(aside)
+    try:
+        folder.replace(target)
+    except OSError:
+        aside.replace(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

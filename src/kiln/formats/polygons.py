@@ -1,0 +1,35 @@
+"""Faces of any number of corners, with an attribute set a corner, as triangles over split vertices."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64, Shaped, UInt32
+
+from kiln.kernels.polygons import clip_ears
+from kiln.kernels.weld import first_equal_row
+
+
+def triangulate(
+    positions: Float64[np.ndarray, "vertices 3"], sizes: Int64[np.ndarray, " faces"], corners: Int64[np.ndarray, " corners"]
+) -> tuple[Int64[np.ndarray, "triangles 3"], Int64[np.ndarray, " triangles"]]:
+    """Triangles as corner numbers, and the face of each. Faces have sizes[f] consecutive corners, 3 at least; concave ones are clipped."""
+    if (sizes == 3).all():
+        return np.arange(len(corners)).reshape(-1, 3), np.arange(len(sizes))
+    triangles = np.empty((int((sizes - 2).sum()), 3), np.int64)
+    clip_ears(positions, sizes, corners, triangles)
+    return triangles, np.repeat(np.arange(len(sizes)), sizes - 2)
+
+
+def equal_corners(keys: Shaped[np.ndarray, "n k"]) -> tuple[UInt32[np.ndarray, " n"], Int64[np.ndarray, " distinct"]]:
+    """The class of equal rows each row is in, numbered in order of appearance, and the first row of each class.
+
+    Rows hold 4-byte or 8-byte numbers and are compared bit by bit, after -0.0 became 0.0.
+    """
+    plain = keys + 0.0 if keys.dtype.kind == "f" else keys
+    words = np.ascontiguousarray(plain).view(np.uint32)
+    slots = np.full(1 << max(4, int(2 * len(words)).bit_length()), -1, np.int64)
+    classes = np.empty(len(words), np.int64)
+    count = first_equal_row(words, classes, slots)
+    first = np.empty(count, np.int64)
+    first[classes[::-1]] = np.arange(len(classes))[::-1]
+    return classes.astype(np.uint32), first

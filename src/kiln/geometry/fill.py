@@ -1,0 +1,159 @@
+"""Holes closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int32, Int64, Shaped, UInt32
+
+from kiln.asset import Mesh, Projection
+from kiln.geometry.manifold import split_non_manifold
+from kiln.geometry.topology import (
+    areas,
+    find_edges,
+    has_repeated_corner,
+    is_degenerate,
+    is_duplicate,
+    label_components,
+    point_triangles,
+    welded_points,
+)
+from kiln.kernels.fill import trace_loops, triangulate_loops
+from kiln.kernels.topology import NON_MANIFOLD, OPEN
+
+LONGEST = 160
+"""Edges of a hole up to which its triangulation is searched for the least area (n^3 / 6 steps: 7 ms); longer ones get a fan."""
+
+SHEET = 0.25
+"""A loop that spans more than this share of its component's area is no hole in it but the rim of a sheet or a bowl."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Loops:
+    """Boundaries of holes: loop i is the half-edges[ends[i]:ends[i + 1]], in the order in which a patch over the hole runs along them."""
+
+    half_edges: Int32[np.ndarray, " n"]
+    ends: Int64[np.ndarray, " loops_and_one"]
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " loops"]:
+        """Edges of each loop."""
+        return np.diff(self.ends)
+
+    def select(self, keep: Bool[np.ndarray, " loops"]) -> Loops:
+        """Only these loops."""
+        ends = np.concatenate([[0], np.cumsum(self.lengths[keep])])
+        return Loops(half_edges=self.half_edges[np.repeat(keep, self.lengths)], ends=ends)
+
+
+def fill_holes(mesh: Mesh, *, longest: float) -> tuple[Mesh, int]:
+    """The mesh with its holes closed whose boundary is no longer than a share of its diagonal, and how many were closed.
+
+    Patches reuse the boundary's vertices, with their attributes; one that would double an edge, or has a very long boundary, becomes a fan
+    about a new vertex with their mean; where that is no better the hole stays. The rims of sheets and bowls are no holes. The mesh must
+    be consistently wound.
+    """
+    loops = _holes(mesh, longest=longest)
+    fan = loops.lengths > LONGEST
+    while len(loops.lengths):
+        filled = _patched(mesh, loops, fan)
+        bad = _spoiling_loops(filled, mesh.triangle_count, loops, fan)
+        if not bad.any():
+            return filled, len(loops.lengths)
+        left_open = bad & fan
+        loops, fan = loops.select(~left_open), (fan | bad)[~left_open]
+    return mesh, 0
+
+
+def _holes(mesh: Mesh, *, longest: float) -> Loops:
+    """The loops worth filling."""
+    points, faces = welded_points(mesh)
+    faces, origin = split_non_manifold(find_edges(faces, point_count=len(points)), points)
+    edges = find_edges(faces, point_count=len(origin))
+    opened = np.flatnonzero(edges.twins == OPEN).astype(np.int32)
+    by_stop = np.full(len(origin), -1, np.int32)
+    by_stop[edges.stops[opened]] = opened
+    chained, ends = np.empty(len(opened), np.int32), np.zeros(len(opened) + 1, np.int64)
+    count = trace_loops(edges.starts, edges.stops, by_stop, chained, ends)
+    loops = Loops(half_edges=chained[: ends[count]], ends=ends[: count + 1])
+    if count == 0:
+        return loops
+    tails, heads = (points[origin[ends_of[loops.half_edges]]].astype(np.float64) for ends_of in (edges.stops, edges.starts))
+    perimeter = np.add.reduceat(np.linalg.norm(heads - tails, axis=1), loops.ends[:-1])
+    spanned = np.linalg.norm(np.add.reduceat(np.cross(tails, heads), loops.ends[:-1]), axis=1) / 2
+    labels, components = label_components(faces, point_count=len(origin))
+    whole = np.bincount(labels, areas(mesh), minlength=components)[labels[loops.half_edges[loops.ends[:-1]] // 3]]
+    return loops.select((perimeter <= longest * mesh.diagonal) & (spanned <= SHEET * whole) & (loops.lengths >= 3))
+
+
+def _patched(mesh: Mesh, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Mesh:
+    """The mesh with a patch over each loop: first all least-area ones, then all fans."""
+    vertices = mesh.triangles.reshape(-1)[_following(loops.half_edges)]
+    tight, wide = loops.select(~fan), loops.select(fan)
+    ours, theirs = vertices[np.repeat(~fan, loops.lengths)], vertices[np.repeat(fan, loops.lengths)]
+    local = np.empty((int((tight.lengths - 2).sum()), 3), np.int32)
+    triangulate_loops(mesh.positions[ours].astype(np.float64), tight.ends, local)
+    grown = append_means(mesh, theirs, wide.ends)
+    centers = np.repeat(np.arange(mesh.vertex_count, grown.vertex_count, dtype=np.uint32), wide.lengths)
+    fans = np.stack([theirs, _next_in_loop(theirs, wide), centers], axis=1).astype(np.uint32)
+    triangles = np.concatenate([mesh.triangles, ours[local], fans])
+    if mesh.material_ids is None:
+        return replace(grown, triangles=triangles)
+    beside = mesh.material_ids[np.concatenate([_first_triangles(tight, tight.lengths - 2), _first_triangles(wide, wide.lengths)])]
+    return replace(grown, triangles=triangles, material_ids=np.concatenate([mesh.material_ids, beside]))
+
+
+def _following(half_edges: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
+    """The corner each half-edge reaches: where a patch, which runs the other way, starts."""
+    return half_edges - half_edges % 3 + (half_edges + 1) % 3
+
+
+def _first_triangles(loops: Loops, counts: Int64[np.ndarray, " loops"]) -> Int64[np.ndarray, " patches"]:
+    """The triangle beside each loop's first edge, once for each of the loop's own `counts`."""
+    return np.repeat(loops.half_edges[loops.ends[:-1]].astype(np.int64) // 3, counts)
+
+
+def _next_in_loop(vertices: UInt32[np.ndarray, " n"], loops: Loops) -> UInt32[np.ndarray, " n"]:
+    """Each vertex's successor along its loop."""
+    following = np.arange(1, len(vertices) + 1)
+    following[loops.ends[1:] - 1] = loops.ends[:-1]
+    return vertices[following]
+
+
+def append_means(mesh: Mesh, vertices: UInt32[np.ndarray, " n"], ends: Int64[np.ndarray, " groups_and_one"]) -> Mesh:
+    """The mesh with one more vertex for each group vertices[ends[i]:ends[i + 1]]: the mean of their attributes, but seen by nobody."""
+    if len(ends) < 2:
+        return mesh
+
+    def grown(array: Shaped[np.ndarray, "..."] | None) -> Shaped[np.ndarray, "..."] | None:
+        if array is None:
+            return None
+        sums = np.add.reduceat(array[vertices].astype(np.float64), ends[:-1])
+        counts = np.diff(ends).reshape(-1, *[1] * (array.ndim - 1))
+        return np.concatenate([array, (sums / counts).astype(array.dtype)])
+
+    added = len(ends) - 1
+    return replace(
+        mesh,
+        positions=grown(mesh.positions),
+        normals=None,
+        tangents=None,
+        uvs=grown(mesh.uvs),
+        colors=grown(mesh.colors),
+        seen=None if mesh.seen is None else np.concatenate([mesh.seen, np.zeros(added, np.float32)]),
+        projections=tuple(Projection(pixels=p.pixels, uvs=grown(p.uvs), weights=grown(p.weights)) for p in mesh.projections),
+    )
+
+
+def _spoiling_loops(filled: Mesh, before: int, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Bool[np.ndarray, " loops"]:
+    """Which loops' patches have no area, or an edge that the mesh or another patch already had; triangles from `before` on are patches."""
+    faces, count = point_triangles(filled)
+    flat = is_degenerate(filled, faces)
+    twins = np.full((len(faces), 3), OPEN, np.int32)
+    proper = ~has_repeated_corner(faces)
+    twins[proper] = find_edges(faces[proper], point_count=count).twins.reshape(-1, 3)
+    bad = (flat | (twins == NON_MANIFOLD).any(axis=1) | is_duplicate(faces))[before:]
+    tight, wide = np.flatnonzero(~fan), np.flatnonzero(fan)
+    owners = np.concatenate([np.repeat(tight, loops.lengths[tight] - 2), np.repeat(wide, loops.lengths[wide])])
+    return np.bincount(owners[bad], minlength=len(fan)) > 0

@@ -1,0 +1,131 @@
+"""Charts while they are being cut, joined and laid flat, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from kiln.asset import Mesh
+from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
+from kiln.geometry.seams import Edges
+from kiln.kernels.overlap import count_overlaps
+
+_CELLS = 350_000
+"""Cells over all charts, for finding overlaps: an eighth of the texels an atlas of 2048 has on them. The finished atlas is checked whole."""
+
+
+@dataclass(eq=False)
+class Layout:
+    """A workbench: edges are joined and cut, corners move. Everything else follows from these two."""
+
+    edges: Edges
+    lying: Float64[np.ndarray, "triangles 3 2"]
+    """Each triangle undeformed in a plane of its own."""
+
+    areas: Float64[np.ndarray, " triangles"]
+    """In space, square metres."""
+
+    joined: Bool[np.ndarray, " edges"]
+    corners: Float64[np.ndarray, "triangles 3 2"]
+    """Where each triangle's corners lie, metres, y up."""
+
+    def charts(self) -> Int64[np.ndarray, " triangles"]:
+        """The chart of each triangle, 0 to count - 1."""
+        return self.edges.charts(self.joined)
+
+    def relax(self, triangles: Int64[np.ndarray, " some"]) -> None:
+        """Lay these triangles, whole charts of them, flat anew, from where their corners lie."""
+        vertex = self.edges.chart_vertices(self.joined).reshape(-1, 3)[triangles]
+        used, local = np.unique(vertex, return_inverse=True)
+        local = local.reshape(-1, 3)
+        uses = np.bincount(local.ravel(), minlength=len(used))
+        start = np.stack([np.bincount(local.ravel(), self.corners[triangles, :, k].ravel(), len(used)) / uses for k in range(2)], axis=1)
+        self.corners[triangles] = as_rigid_as_possible(self.lying[triangles], local.astype(np.uint32), start)[local]
+
+
+def new_layout(mesh: Mesh, edges: Edges, joined: Bool[np.ndarray, " edges"], corners: Float64[np.ndarray, "triangles 3 2"]) -> Layout:
+    """The layout of charts that are given by their joined edges and a first flat place of every corner, relaxed."""
+    lying = lying_triangles(mesh.positions.astype(np.float64), mesh.triangles)
+    areas = lying[:, 1, 0] * lying[:, 2, 1] / 2
+    layout = Layout(edges=edges, lying=lying, areas=areas, joined=joined.copy(), corners=corners.copy())
+    layout.relax(np.arange(len(areas)))
+    return layout
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Some triangles of a layout, in groups numbered from 0; a group is a chart, or two that are being joined."""
+
+    layout: Layout
+    triangles: Int64[np.ndarray, " some"]
+    group: Int64[np.ndarray, " some"]
+    count: int
+
+    def sums(self, values: Float64[np.ndarray, " some"] | Bool[np.ndarray, " some"]) -> Float64[np.ndarray, " groups"]:
+        """Sum of a value over each group's triangles."""
+        return np.bincount(self.group, values, self.count)
+
+    @property
+    def area(self) -> Float64[np.ndarray, " some"]:
+        """Each triangle's area in space, square metres."""
+        return self.layout.areas[self.triangles]
+
+    @property
+    def stretch(self) -> Float64[np.ndarray, "some 2"]:
+        """Each triangle's largest and smallest stretch; the latter negative when it lies flipped."""
+        return stretches(self.layout.lying[self.triangles], self.layout.corners[self.triangles])
+
+    def sorted(self) -> tuple[Float64[np.ndarray, "some 3 2"], Int64[np.ndarray, " edges_of_groups"]]:
+        """The triangles' corners sorted by group, and where each group starts."""
+        order = np.argsort(self.group, kind="stable")
+        return self.layout.corners[self.triangles[order]], np.searchsorted(self.group[order], np.arange(self.count + 1))
+
+
+def flipped(some: Selection) -> Bool[np.ndarray, " groups"]:
+    """Which groups hold a triangle that lies face down or has no area."""
+    return some.sums(some.stretch[:, 1] <= 1e-6) > 0
+
+
+def overlapping(some: Selection) -> Bool[np.ndarray, " groups"]:
+    """Which groups lie over themselves somewhere."""
+    corners, starts = some.sorted()
+    scale = np.sqrt(_CELLS / max(some.layout.areas.sum(), 1e-300))
+    return overlap_counts(corners * scale, starts) > 0
+
+
+def overlap_counts(corners: Float64[np.ndarray, "some 3 2"], starts: Int64[np.ndarray, " edges_of_groups"]) -> Int64[np.ndarray, " groups"]:
+    """How often a cell's centre lies strictly inside one more triangle of a group than the first; corners in cells, sorted by group."""
+    overlaps = np.zeros(len(starts) - 1, np.int64)
+    triangles = np.arange(3 * len(corners), dtype=np.uint32).reshape(-1, 3)
+    count_overlaps(np.ascontiguousarray(corners).reshape(-1, 2), triangles, starts, overlaps)
+    return overlaps
+
+
+def density_variation(some: Selection) -> Float64[np.ndarray, " groups"]:
+    """Standard deviation of texel density over its mean, by area, in each group."""
+    stretch, area = some.stretch, some.area
+    density = np.sqrt(np.maximum(stretch[:, 0] * stretch[:, 1], 0))
+    total = np.maximum(some.sums(area), 1e-300)
+    mean = some.sums(area * density) / total
+    return np.sqrt(np.maximum(some.sums(area * density**2) / total - mean**2, 0)) / np.maximum(mean, 1e-300)
+
+
+def sheared_share(some: Selection, ratio: float) -> Float64[np.ndarray, " groups"]:
+    """Share of each group's area where the largest stretch is more than ratio times the smallest."""
+    stretch, area = some.stretch, some.area
+    return some.sums(area * (stretch[:, 0] > ratio * stretch[:, 1])) / np.maximum(some.sums(area), 1e-300)
+
+
+def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
+    """Share of its smallest bounding rectangle, turned any way, that each group fills."""
+    corners, starts = some.sorted()
+    boxes = np.empty(some.count)
+    for g, (first, last) in enumerate(zip(starts, starts[1:], strict=False)):
+        points = corners[first:last].reshape(-1, 2)
+        extent = max(float(np.ptp(points, axis=0).max(initial=0.0)), 1e-30)
+        width, height = cv2.minAreaRect(((points - points[:1]) / extent).astype(np.float32))[1]
+        boxes[g] = width * height * extent * extent
+    return some.sums(some.area) / np.maximum(boxes, 1e-300)

@@ -1,0 +1,135 @@
+"""How true a game mesh and its normal map are to the source they were made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from kiln.asset import Material, Mesh
+from kiln.geometry.normals import smooth_normals
+from kiln.geometry.rasterize import Fragments, interpolate, rasterize_uvs
+from kiln.geometry.trace import Hits, Scene
+
+_REACH = 0.03
+"""How far from the game mesh the source is looked for, as a share of its diagonal."""
+
+_LIFT = 1e-6
+"""Rays start this share of the diagonal behind the surface, so that a source that coincides with it is hit."""
+
+_TEXELS = 120_000
+"""Texels looked at: the mean is then within 0.5 % of that over all of a 2048 map, in a third of the time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """Distances are shares of the source's diagonal, angles are degrees."""
+
+    ray_misses: float
+    """Share of texels from which no source surface is met along the normal, out- or inwards."""
+
+    distance_rms: float
+    distance_max: float
+    normal_error_mean_degrees: float | None
+    """Between the shading normal with the map and the source's; None without a normal map and tangents. Then its 95th percentile."""
+
+    normal_error_p95_degrees: float | None
+    unmapped_error_mean_degrees: float
+    """Likewise without the map: what the map has to make good."""
+
+    unmapped_error_p95_degrees: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Samples:
+    """Texels looked at, as points on the game mesh."""
+
+    rows: Int64[np.ndarray, " n"]
+    columns: Int64[np.ndarray, " n"]
+    corners: np.ndarray
+    bary: Float32[np.ndarray, "n 2"]
+
+    def of(self, attribute: np.ndarray) -> np.ndarray:
+        """A vertex attribute at each point."""
+        return interpolate(attribute, self.corners, self.bary)
+
+
+def measure_fidelity(mesh: Mesh, material: Material | None, source: Mesh, *, size: int = 2048, fragments: Fragments | None = None) -> Fidelity:
+    """Compare with the source at texels drawn by a fixed seed. The truth is the nearer of the two hits along plus and minus the normal.
+
+    mesh and source are in one frame; the mesh needs UVs. size is used where there is no normal map to take it from.
+    """
+    normal_map = None if material is None else material.normal
+    height, width = (size, size) if normal_map is None else normal_map.shape[:2]
+    samples = _draw(mesh, fragments or rasterize_uvs(mesh, width=width, height=height))
+    normals = _unit(samples.of(smooth_normals(mesh) if mesh.normals is None else mesh.normals))
+    truth, distance = _nearest_source(source, samples.of(mesh.positions), normals)
+    met = np.isfinite(distance)
+    if not met.any():
+        return Fidelity(
+            ray_misses=1.0, distance_rms=0.0, distance_max=0.0, normal_error_mean_degrees=None, normal_error_p95_degrees=None,
+            unmapped_error_mean_degrees=0.0, unmapped_error_p95_degrees=0.0,
+        )  # fmt: skip
+    relative = distance[met] / source.diagonal
+    plain = _degrees(normals, truth, met)
+    mapped = None if normal_map is None or mesh.tangents is None else _degrees(_mapped(mesh, samples, normal_map), truth, met)
+    return Fidelity(
+        ray_misses=float(1 - met.mean()),
+        distance_rms=float(np.sqrt(np.mean(relative.astype(np.float64) ** 2))),
+        distance_max=float(relative.max()),
+        normal_error_mean_degrees=None if mapped is None else float(mapped.mean()),
+        normal_error_p95_degrees=None if mapped is None else float(np.percentile(mapped, 95)),
+        unmapped_error_mean_degrees=float(plain.mean()),
+        unmapped_error_p95_degrees=float(np.percentile(plain, 95)),
+    )
+
+
+def _draw(mesh: Mesh, fragments: Fragments) -> _Samples:
+    covered = np.flatnonzero(fragments.triangle >= 0)
+    if len(covered) > _TEXELS:
+        covered = np.sort(np.random.default_rng(0).choice(covered, _TEXELS, replace=False))
+    rows, columns = np.divmod(covered, fragments.triangle.shape[1])
+    triangle = fragments.triangle[rows, columns]
+    return _Samples(rows=rows, columns=columns, corners=mesh.triangles[triangle], bary=fragments.bary[rows, columns])
+
+
+def _nearest_source(
+    source: Mesh, points: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"]
+) -> tuple[Float32[np.ndarray, "n 3"], Float32[np.ndarray, " n"]]:
+    """The source's normal at the nearer hit along plus and minus the normal, and how far it is (metres; infinite for a miss)."""
+    scene = Scene(source)
+    source_normals = smooth_normals(source) if source.normals is None else source.normals
+    truth = np.zeros_like(points)
+    best = np.full(len(points), np.inf, np.float32)
+    lift = np.float32(_LIFT * source.diagonal)
+    for direction in (normals, -normals):
+        hits = scene.closest(points - direction * lift, direction, max_distance=_REACH * source.diagonal)
+        nearer = hits.hit & (hits.distance < best)
+        truth[nearer] = _normals_at(source, source_normals, hits, nearer)
+        best[nearer] = hits.distance[nearer]
+    return truth, best
+
+
+def _normals_at(source: Mesh, normals: np.ndarray, hits: Hits, chosen: Bool[np.ndarray, " n"]) -> Float32[np.ndarray, "k 3"]:
+    return _unit(interpolate(normals, source.triangles[hits.triangle[chosen]], hits.bary[chosen]))
+
+
+def _mapped(mesh: Mesh, samples: _Samples, normal_map: np.ndarray) -> Float32[np.ndarray, "n 3"]:
+    """Shading normals as a MikkTSpace renderer makes them."""
+    assert mesh.tangents is not None  # noqa: S101 - asked by the caller
+    normals = _unit(samples.of(smooth_normals(mesh) if mesh.normals is None else mesh.normals))
+    tangents = samples.of(mesh.tangents)
+    bitangents = np.cross(normals, tangents[:, :3]) * np.sign(tangents[:, 3:])
+    texel = normal_map[samples.rows, samples.columns].astype(np.float32) / np.float32(127.5) - 1
+    return _unit(tangents[:, :3] * texel[:, :1] + bitangents * texel[:, 1:2] + normals * texel[:, 2:3])
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12).astype(vectors.dtype)
+
+
+def _degrees(normals: np.ndarray, truth: np.ndarray, met: np.ndarray) -> np.ndarray:
+    # From the chord, because acos of a float32 dot product cannot see angles below 0.03 degrees.
+    chord = np.linalg.norm(normals[met] - truth[met], axis=1)
+    return np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1)))

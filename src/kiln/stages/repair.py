@@ -1,0 +1,57 @@
+"""repair: the source becomes a surface that the other stages can rely on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from kiln.asset import Asset
+from kiln.errors import ModelError, PostconditionError
+from kiln.stages.stage import Context, Params, stage
+
+if TYPE_CHECKING:
+    from kiln.geometry.topology import Topology
+
+
+class RepairParams(Params):
+    """What counts as a defect, as shares of the source's bounding box's diagonal; 0 leaves a step out."""
+
+    weld: float = Field(1e-5, ge=0, le=0.01, description="cracks up to this wide are closed (share of the diagonal)")
+    floaters: float = Field(0.01, ge=0, le=0.5, description="separate parts smaller than this are dropped (share of the diagonal)")
+    holes: float = Field(0.5, ge=0, le=10, description="holes whose rim is no longer than this are filled (share of the diagonal)")
+
+
+@stage(reads=("source",), writes=("source",))
+def repair(asset: Asset, params: RepairParams, context: Context) -> Asset:
+    """Weld, orient and clean the source, drop floating specks and fill holes; a sound source is left alone."""
+    from kiln.geometry.repair import repair as mend
+
+    made = mend(asset.source, weld_tolerance=params.weld, floaters=params.floaters, holes=params.holes)
+    if made.after.triangles == 0:
+        raise ModelError("repair: the mesh has no surface: every triangle has two corners at one point or no area")
+    _check(made.before, made.after)
+    for sentence in made.notes:
+        context.note(sentence)
+    if made.mesh is not asset.source:
+        context.note(_comparison(made.before, made.after))
+    context.measure(open_edges=made.after.open_edges, non_manifold_edges=made.after.non_manifold_edges, components=made.after.components)
+    return replace(asset, source=made.mesh)
+
+
+def _check(before: Topology, after: Topology) -> None:
+    """Raise PostconditionError when a defect is left that repair promises to remove, or there are more open edges than explained.
+
+    Taking a sheet off a crowded edge leaves it with an open one.
+    """
+    left = after.degenerate_triangles + after.duplicate_triangles + after.non_manifold_edges
+    if left:
+        raise PostconditionError(f"repair: {left:,} defects are left of {before.triangles:,} triangles; clean the mesh in its editor first")
+
+
+def _comparison(before: Topology, after: Topology) -> str:
+    """Before and after, in one sentence."""
+    names = ("triangles", "open_edges", "non_manifold_edges", "inconsistent_edges", "components")
+    changes = (f"{name.replace('_', ' ')} {getattr(before, name):,} -> {getattr(after, name):,}" for name in names)
+    return ", ".join(changes)
