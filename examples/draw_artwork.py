@@ -9,6 +9,8 @@ from pathlib import Path
 from artwork.paint import Canvas
 
 NAMES = ("skewer", "potion", "toadstool", "shield")
+ON_PAPER = ("toadstool",)
+"""Also drawn with a background, to show `cutout` on."""
 
 
 def main(names: list[str]) -> None:
@@ -19,6 +21,8 @@ def main(names: list[str]) -> None:
         canvas = Canvas()
         importlib.import_module(f"artwork.{name}").draw(canvas)
         canvas.save(folder / f"{name}.png")
+        if name in ON_PAPER:
+            canvas.save_on_paper(folder / f"{name}_on_paper.jpg")
         print(folder / f"{name}.png")
 
 

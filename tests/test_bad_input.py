@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +53,7 @@ def flat(color: tuple[int, int, int, int], size: int = 64) -> Callable[[Path], N
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (lambda path: None, "does not exist|no such file|not found"),
+        (lambda path: None, "there is no file"),
         (lambda path: path.mkdir(), "folder"),
         (text(b""), "empty"),
         (text(b"this is no picture"), "not a picture|not an image|cannot be read"),
@@ -95,7 +93,7 @@ LIST = "property list uchar int vertex_indices\n"
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "no (faces|triangles|surface)"),
         ("a.obj", b"v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "(?i)nan"),
         ("a.obj", b"v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n", "degenerate|no area"),
-        ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "9|range|does not"),
+        ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "do not exist"),
         ("a.ply", (PLY.format(xyz=XYZ, faces=1, list=LIST) + "0 0 0\n1 0 0\n0 inf 0\n3 0 1 2\n").encode(), "(?i)inf|nan"),
         ("a.ply", b"solid nothing", "PLY|ply"),
         ("a.stl", b"solid x\nendsolid x\n", "no (faces|triangles|surface)"),
@@ -131,11 +129,10 @@ def test_models_may_not_reach_outside_their_folder(uri: str, tmp_path: Path) -> 
         kiln.process(folder / "model.gltf", out=tmp_path / "out", **QUICK)
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere, Windows has no such bits")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody may write to, which Linux has")
 def test_unwritable_output(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir(mode=0o500)
     with pytest.raises(SetupError, match="write"):
-        kiln.make(picture(tmp_path / "a.png"), out=tmp_path / "out", **QUICK)
+        kiln.make(picture(tmp_path / "a.png"), out=Path("/proc/self/out"), **QUICK)
 
 
 def test_output_under_a_file(tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ class Window:
         for octave in range(octaves):
             cells = [max(4, int(np.ceil(n / SUPER / (f / 2**octave))) + 3) for n, f in zip(self.shape, (down, across), strict=True)]
             cells = [min(c, n) for c, n in zip(cells, self.shape, strict=True)]
-            total += weight * cv2.resize(generator.normal(0, 0.6, cells).astype(np.float32), self.shape[::-1], interpolation=cv2.INTER_CUBIC)
+            total += weight * cv2.resize(
+                generator.normal(0, 0.6, cells).astype(np.float32), self.shape[::-1], interpolation=cv2.INTER_CUBIC
+            )
             weight *= 0.55
         return total / 1.6
 
@@ -182,14 +184,31 @@ class Canvas:
             self.pixels[window.slices][..., :3] *= dark[..., None]
 
     def save(self, path: Path) -> None:
-        """Averaged down, encoded, written as PNG."""
+        """Write it as a PNG with alpha."""
+        encoded, alpha = self._finished()
+        pixels = np.dstack([encoded * (alpha > 0), alpha])
+        Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(path, optimize=True)
+
+    def save_on_paper(self, path: Path) -> None:
+        """Write it as a JPEG without alpha: on cream paper under a lamp, with a soft shadow at its foot."""
+        encoded, alpha = self._finished()
+        y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32) / SIZE
+        lamp = 1 - 0.55 * ((x - 0.38) ** 2 + (y - 0.35) ** 2)
+        columns = np.flatnonzero(alpha.max(axis=(0, 2)) > 0.5) / SIZE
+        foot = float(np.flatnonzero(alpha.max(axis=(1, 2)) > 0.5)[-1]) / SIZE
+        middle, wide = (columns[0] + columns[-1]) / 2 + 0.04, (columns[-1] - columns[0]) * 0.42
+        shadow = 0.5 * np.exp(-(((x - middle) / wide) ** 2) - ((y - foot + 0.005) / 0.028) ** 2)
+        paper = np.float32([0.93, 0.89, 0.80]) * (lamp * (1 - shadow))[..., None]
+        Image.fromarray(np.round(mix(paper, encoded, alpha) * 255).astype(np.uint8)).save(path, quality=93)
+
+    def _finished(self) -> tuple[Array, Array]:
+        """(sRGB-encoded colour, alpha), 0 to 1, averaged down."""
         small = cv2.resize(self.pixels, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
         alpha = np.clip(small[..., 3:], 0, 1)
         light = small[..., :3] / np.maximum(alpha, 1e-4)
         light = np.where(light > 0.7, 0.7 + 0.3 * np.tanh((light - 0.7) / 0.45), light)  # a soft shoulder keeps highlights coloured
         encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - 0.055)
-        pixels = np.round(np.clip(np.dstack([encoded * (alpha > 0), alpha]), 0, 1) * 255).astype(np.uint8)
-        Image.fromarray(pixels).save(path, optimize=True)
+        return np.clip(encoded, 0, 1), alpha
 
 
 def coverage(distance: Array) -> Array:
@@ -209,21 +228,21 @@ def lit(relief: Array, distance: Array, color: Array, look: Look) -> Array:
     """A warm key light from the upper left, a cool rim light from the right, sky and ground, highlights, and darkness at the rims."""
     normal = normals(relief)
     key = np.clip((normal @ _KEY + 0.22) / 1.22, 0, 1)[..., None] ** 1.3
-    up = (0.5 - 0.5 * normal[..., 1:2])
+    up = 0.5 - 0.5 * normal[..., 1:2]
     ambient = mix(_GROUND, _SKY, up[..., 0])
-    back = np.clip(normal @ _RIM, 0, 1)[..., None] ** 7 * (1 - normal[..., 2:]) * 1.5
+    back = np.clip(normal @ _RIM, 0, 1)[..., None] ** 4 * (1 - normal[..., 2:]) ** 2.5 * 2.0
     occlusion = 1 - look.rim_dark * (1 - smoothstep(0, look.rim_width, -distance))[..., None]
     diffuse = color * (key * _KEY_COLOR + ambient * 0.62) * occlusion
     highlight = np.clip(normal @ _half(_KEY), 0, 1)[..., None] ** 2 ** (1 + 9 * look.gloss)
     tint = mix(np.ones(3, np.float32), color * 1.6, np.full(color.shape[:2], look.metal, np.float32))
-    shine = (highlight * _KEY_COLOR * 1.5 + back * _RIM_COLOR) * look.shine * tint
+    shine = (highlight * _KEY_COLOR * 1.5 + back * _RIM_COLOR * (0.3 + 1.4 * color)) * look.shine * tint
     if look.metal:
         diffuse = mix(diffuse, color * _mirror(normal) * occlusion, np.full(color.shape[:2], look.metal, np.float32))
     return (diffuse + shine).astype(np.float32)
 
 
 def _half(light: Array) -> Array:
-    half = light + (0, 0, 1)
+    half = light + np.array([0, 0, 1])
     return half / np.linalg.norm(half)
 
 

@@ -1,4 +1,4 @@
-"""A potion: a round flask of thick glass, a glowing brew with bubbles, a cork, a cord at the neck and a paper label. Symmetric: a lathe's subject."""
+"""A potion: a round flask of thick glass, a glowing brew with bubbles, a cork, a cord and a paper label. Symmetric: for the lathe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _flask(window: Window) -> Array:
     x, y = window.grid()
     body = circle(x, y, *BODY)
     neck = box(x, y, 512, 330, (74, 170), corner=10)
-    return np.maximum(join(body, neck, 90), y - 938)
+    return -join(-join(body, neck, 90), 940 - y, 26)
 
 
 def _cork(canvas: Canvas) -> None:
@@ -56,12 +56,14 @@ def _round(x: Array, y: Array) -> Array:
 
 
 def _glass(canvas: Canvas, window: Window, outline: Array) -> None:
-    x, y = window.grid()
+    x, _ = window.grid()
     thick = smoothstep(-40, 0, outline)
-    color = mix(rgb("#38505a"), rgb("#a9d6d8"), thick * 0.8)
+    color = mix(mix(rgb("#27414d"), rgb("#5d8a93"), smoothstep(640, 400, x)), rgb("#a9d6d8"), thick * 0.8)
     color = mix(color, rgb("#1c2c38"), 0.5 * smoothstep(0.3, 1.0, window.noise(5, across=300, down=200, octaves=2)))
     canvas.part(window, outline, relief=dome(outline, 60), color=color, look=GLASS, shadow=0.5)
-    rim = coverage(np.abs(outline + 5) - 2.6)[..., None] * np.float32([0.75, 0.95, 1.0]) * mix(0.9, 0.25, smoothstep(300, 900, x))[..., None]
+    rim = (
+        coverage(np.abs(outline + 5) - 2.6)[..., None] * np.float32([0.75, 0.95, 1.0]) * mix(0.9, 0.25, smoothstep(300, 900, x))[..., None]
+    )
     canvas.pixels[window.slices][..., :3] += rim * 0.45
 
 
@@ -82,7 +84,7 @@ def _brew(canvas: Canvas, window: Window, outline: Array) -> None:
     canvas.lay(window, glow * shade, alpha)
     surface = np.hypot((x - 512) / 216, (y - 518) / 24) - 1
     inside = coverage(np.maximum(surface * 24, outline + 22))
-    canvas.lay(window, mix(rgb("#e06bff"), rgb("#ffd3fb"), smoothstep(640, 380, x)) * 0.95, inside * 0.9)
+    canvas.lay(window, mix(rgb("#b52be0"), rgb("#ff9df2"), smoothstep(690, 330, x)) * 0.95, inside * 0.9)
     canvas.pixels[window.slices][..., :3] += (coverage(np.abs(surface * 24) - 1.6) * coverage(outline + 22) * 0.5)[..., None]
 
 
@@ -97,7 +99,7 @@ def _bubbles(canvas: Canvas) -> None:
         x, y = window.grid()
         distance = circle(x, y, cx, cy, radius)
         ring = np.exp(-((distance + 1.8) ** 2) / 3.0)[..., None] * rgb("#ff9df0") * 0.75
-        spot = np.exp(-np.hypot(x - cx + radius * 0.35, y - cy + radius * 0.4) ** 2 / (radius * 0.28) ** 2)[..., None]
+        spot = np.exp(-(np.hypot(x - cx + radius * 0.35, y - cy + radius * 0.4) ** 2) / (radius * 0.28) ** 2)[..., None]
         canvas.pixels[window.slices][..., :3] += ring + spot * 0.9
 
 
@@ -111,7 +113,7 @@ def _label(canvas: Canvas) -> None:
     fibre = window.noise(16, across=26, down=5, octaves=3)
     color = mix(rgb("#f0dcae"), rgb("#c79a5c"), np.clip(0.35 + 0.6 * stain + 0.12 * fibre, 0, 1))
     color = mix(color, rgb("#7a4a20"), 0.75 * smoothstep(-20, 0, distance + 5 * stain))
-    color = mix(color, rgb("#54240f"), 0.85 * _star(x, y - bend, 512, 716) * (0.8 + 0.2 * fibre))
+    color = mix(color, rgb("#54240f"), 0.85 * _star(x, y - bend, 512, 718) * (0.8 + 0.2 * fibre))
     frame = coverage(np.abs(box(x, y - bend, 512, 718, (132, 66), corner=6)) - 1.6)
     color = mix(color, rgb("#6b3415"), 0.6 * frame)
     relief = _round(x, y) * 0.85 + 0.8 * fibre + dome(distance, 3)
@@ -133,12 +135,12 @@ def _reflections(canvas: Canvas, window: Window, outline: Array) -> None:
     u, v = (x - BODY[0]) / BODY[2], (y - BODY[1]) / BODY[2]
     away, angle = np.hypot(u, v), np.degrees(np.arctan2(-v, u))
     pane = smoothstep(0.70, 0.73, away) * smoothstep(0.885, 0.855, away) * smoothstep(118, 121, angle) * smoothstep(166, 163, angle)
-    pane *= 1 - 0.9 * smoothstep(1.6, 0.9, np.abs(angle - 141))
+    pane *= (1 - 0.9 * smoothstep(1.8, 1.0, np.abs(angle - 141))) * mix(0.35, 1.0, smoothstep(165, 120, angle))
     strip = smoothstep(0.88, 0.91, away) * smoothstep(0.955, 0.93, away) * smoothstep(-52, -20, angle) * smoothstep(38, 8, angle)
     foot = smoothstep(0.78, 0.93, away) * smoothstep(0.975, 0.94, away) * smoothstep(75, 25, np.abs(angle + 90)) * smoothstep(920, 890, y)
     neck = coverage(box(x, y, 470, 330, (6, 84), corner=6)) * 0.75 + coverage(box(x, y, 562, 330, (3, 84), corner=3)) * 0.35
     inside = coverage(outline + 4)
-    light = (pane * 0.85 + neck)[..., None] * np.float32([1, 0.98, 0.95]) + strip[..., None] * np.float32([0.45, 0.62, 0.95])
+    light = (pane * 0.55 + neck)[..., None] * np.float32([1, 0.98, 0.95]) + strip[..., None] * np.float32([0.45, 0.62, 0.95])
     canvas.pixels[window.slices][..., :3] += (light + foot[..., None] * rgb("#ff6fe0") * 0.8) * inside[..., None]
 
 

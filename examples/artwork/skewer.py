@@ -25,8 +25,8 @@ def draw(canvas: Canvas) -> None:
         (_onion, 470, 122, 50, -3, 4),
         (_meat, 366, 130, 74, -4, 5),
         (_pepper, 270, 116, 42, -4, 6),
-        (_tomato, 192, 76, 62, 0, 7),
-        (_meat, 110, 112, 56, 5, 8),
+        (_tomato, 196, 78, 64, 0, 7),
+        (_meat, 118, 114, 58, 5, 8),
     ]
     for paint, cy, wide, tall, turn, seed in pieces:
         window = Window(int(512 - wide - 50), max(0, int(cy - tall - 50)), int(512 + wide + 50), int(cy + tall + 60))
@@ -41,12 +41,12 @@ def _turned(window: Window, cy: float, degrees: float) -> tuple[Array, Array]:
 
 
 def _spit(canvas: Canvas) -> None:
-    window = Window(480, 10, 544, 930)
+    window = Window(480, 0, 544, 930)
     x, y = window.grid()
-    half = 9.5 * smoothstep(14, 74, y) + 0.5
-    twist = np.sin((y + 1.4 * (x - 512)) / 13) * smoothstep(830, 850, y)
-    distance = np.maximum(np.maximum(np.abs(x - 512) - half - 1.2 * twist, 18 - y), y - 912)
-    relief = dome(distance, 9.5) + 3.2 * twist
+    half = 9.5 * smoothstep(6, 64, y) + 0.5
+    twist = np.sin((y + 1.6 * (x - 512)) / 6.5) * smoothstep(830, 850, y)
+    distance = np.maximum(np.maximum(np.abs(x - 512) - half - 1.2 * twist, 10 - y), y - 912)
+    relief = dome(distance, 9.5) + 2.6 * twist
     dark = smoothstep(0.2, 0.9, window.noise(3, across=20, down=90))
     color = mix(rgb("#a7acb0"), rgb("#5a4a3e"), 0.5 * dark)
     canvas.part(window, distance, relief=relief, color=color, look=IRON, shadow=0)
@@ -90,18 +90,18 @@ def _char_marks(u: Array, v: Array, crust: Array, seed: int) -> Array:
 def _glisten(canvas: Canvas, window: Window, distance: Array, *, relief_noise: Array, u: Array, v: Array) -> None:
     """Small wet highlights on the side that faces the light."""
     facing = smoothstep(0.9, 0.1, np.hypot(u + 0.40, v + 0.45))
-    ridge = np.exp(-((relief_noise - 0.42) ** 2) / 0.006) + 0.7 * np.exp(-((relief_noise + 0.1) ** 2) / 0.003)
+    ridge = smoothstep(0.62, 1.05, relief_noise)
     wet = ridge * facing * coverage(distance + 10)
-    canvas.pixels[window.slices][..., :3] += wet[..., None] * np.float32([0.40, 0.29, 0.17])
+    canvas.pixels[window.slices][..., :3] += wet[..., None] * np.float32([0.34, 0.24, 0.13])
 
 
 def _pepper(canvas: Canvas, window: Window, u: Array, v: Array, wide: float, tall: float, seed: int) -> None:
-    """A piece of bell pepper, skin to the front, bent: red or yellow by its place."""
+    """A piece of bell pepper, skin to the front, bent: red or green by its place."""
     bend = 9 * (1 - (u / wide) ** 2)
     wobble = 6 * window.noise(seed * 10, across=110, down=60, octaves=2)
     slab = box(u, v + bend + wobble, 0, 0, (wide, tall), corner=27)
     mottle = window.noise(seed * 10 + 1, across=70, down=40, octaves=4)
-    deep, bright = (rgb("#a80f0c"), rgb("#ee3a1c")) if seed == 2 else (rgb("#cf7a06"), rgb("#ffc426"))
+    deep, bright = (rgb("#a80f0c"), rgb("#ee3a1c")) if seed == 2 else (rgb("#2c6a10"), rgb("#86c52c"))
     color = mix(deep, bright, np.clip(0.55 + 0.35 * mottle - 0.5 * v / tall, 0, 1))
     flesh = smoothstep(-13, -6, slab) * smoothstep(0.2, 0.9, v / tall)
     color = mix(color, mix(deep, rgb("#ffd9a0"), 0.55 * np.ones_like(u)), 0.7 * flesh)
@@ -115,7 +115,7 @@ def _pepper(canvas: Canvas, window: Window, u: Array, v: Array, wide: float, tal
 
 def _onion(canvas: Canvas, window: Window, u: Array, v: Array, wide: float, tall: float, seed: int) -> None:
     """Three layers of red onion on edge: translucent white with purple skins."""
-    for layer in (1, 0, -1):
+    for layer in (-1, 0, 1):
         shift = layer * tall * 0.60
         bend = (13 + 3 * layer) * (1 - (u / wide) ** 2)
         wave = 3 * window.noise(seed * 10 + layer, across=90, down=60, octaves=2)
@@ -123,7 +123,7 @@ def _onion(canvas: Canvas, window: Window, u: Array, v: Array, wide: float, tall
         lines = window.noise(seed * 10 + 5 + layer, across=8, down=60, octaves=3)
         inner = np.clip((v - shift + bend + wave) / (tall * 0.42), -1, 1)
         color = mix(rgb("#fbeef0"), rgb("#dcaecb"), np.clip(0.35 + 0.25 * lines + 0.35 * inner, 0, 1))
-        color = mix(color, rgb("#8a1d62"), 0.95 * smoothstep(-0.15, -0.75, inner + 0.12 * lines))
+        color = mix(color, rgb("#8a1d62"), 0.95 * smoothstep(0.05, -0.55, inner + 0.12 * lines))
         toasted = smoothstep(0.55, 1.1, window.noise(seed * 10 + 9 + layer, across=60, down=20) + 0.6 * smoothstep(-16, 0, leaf))
         color = mix(color, rgb("#5a2c10"), 0.6 * toasted)
         canvas.part(window, leaf, relief=dome(leaf, 20) + 0.5 * lines, color=color, look=ONION, shadow=0.6)

@@ -118,24 +118,24 @@ def _wart(canvas: Canvas, cx: float, cy: float, wide: float, index: int, cap: Ar
 def _moss(canvas: Canvas) -> None:
     window = Window(220, 800, 804, 1010)
     x, y = window.grid()
-    mounds = [(330, 950, 70, 44), (420, 968, 90, 36), (540, 972, 110, 36), (650, 962, 80, 40), (706, 966, 50, 30), (284, 968, 44, 26)]
+    mounds = [(330, 942, 76, 40), (420, 956, 96, 38), (540, 960, 116, 38), (650, 948, 84, 40), (712, 950, 50, 30), (284, 956, 48, 28)]
     distance = np.full(window.shape, 1e3, np.float32)
     for cx, cy, wide, tall in mounds:
         distance = join(distance, (np.hypot((x - cx) / wide, (y - cy) / tall) - 1) * tall, 14)
     fuzz = window.noise(31, across=9, down=13, octaves=3)
-    distance = np.maximum(distance + 5 * fuzz, y - 992)
+    distance = distance + 5 * fuzz
     relief = dome(distance, 40, rise=0.9) + 4.5 * fuzz
     color = mix(rgb("#2f5a17"), rgb("#8db52f"), np.clip(0.42 + 0.55 * fuzz + (930 - y) / 160, 0, 1))
     canvas.part(window, distance, relief=relief, color=color, look=MOSS, shadow=0.8)
     generator = np.random.default_rng(8)
-    for _ in range(46):
+    for _ in range(64):
         _blade(canvas, float(generator.uniform(262, 752)), generator)
 
 
 def _blade(canvas: Canvas, foot: float, generator: np.random.Generator) -> None:
     """One blade of grass."""
     tall, lean, thick = generator.uniform(34, 92), generator.normal(0, 20) + (foot - 512) * 0.10, generator.uniform(4.5, 7.5)
-    base = generator.uniform(958, 988)
+    base = generator.uniform(950, 984) - ((foot - 512) / 240) ** 2 * 14
     window = Window(int(foot - 90), int(base - 110), int(foot + 90), int(base + 12))
     x, y = window.grid()
     t = np.clip((base - y) / tall, 0, 1)

@@ -59,7 +59,7 @@ def collide(asset: Asset, params: NoParams, context: Context) -> Asset:
 def place(asset: Asset, params: NoParams, context: Context) -> Asset:
     """Needs everything."""
     assert asset.hulls and asset.material and asset.mesh
-    return replace(asset, mesh=asset.mesh.moved(scale=2), hulls=tuple(hull.moved(scale=2) for hull in asset.hulls))
+    return replace(asset, mesh=asset.mesh.moved(scale=2.0), hulls=tuple(hull.moved(scale=2.0) for hull in asset.hulls))
 
 
 @stage(reads=("mesh",))

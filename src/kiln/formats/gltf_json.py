@@ -11,6 +11,8 @@ from kiln.errors import ModelError
 MAX_JSON_ITEMS = 4_000_000
 """Brackets and commas outside of binary data; a Python object each, so more would fill the memory."""
 
+_ANY = 2**53
+
 Entry = dict[str, Any]
 
 
@@ -51,13 +53,14 @@ def pick(document: Entry, key: str, index: int) -> Entry:
     return found[index]
 
 
-def integer(owner: Entry, key: str, *, low: int = 0, high: int = 2**53, default: int | None = None) -> int:
+def integer(owner: Entry, key: str, *, low: int = 0, high: int = _ANY, default: int | None = None) -> int:
     """The integer under key, within bounds."""
     value = owner.get(key, default)
     if isinstance(value, float) and value.is_integer():  # some exporters write 3.0
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ModelError(f'"{key}" is {_shown(value)}; it must be an integer from {low} to {high}')
+        bounds = f"from {low} to {high:,}" if high < _ANY else f"of at least {low}"
+        raise ModelError(f'"{key}" is {_shown(value)}; it must be an integer {bounds}')
     return value
 
 

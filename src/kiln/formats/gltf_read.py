@@ -112,7 +112,7 @@ class _Scene:
             uvs=None if uvs is None else _moved_uvs(uvs, uv_map),
             colors=from_linear(_with_alpha(found["COLOR_0"])) if "COLOR_0" in found else None,
         )
-        return _Part(mesh=_placed(mesh, world), mirrored=bool(np.linalg.det(world[:3, :3]) < 0))
+        return _Part(mesh=_placed(mesh, world), mirrored=_is_mirrored(world))
 
     def _attribute(self, attributes: Entry, key: str, count: int, widths: tuple[int, ...]) -> Float32[np.ndarray, "n k"]:
         index = gltf_json.integer(attributes, key)
@@ -148,12 +148,18 @@ def _moved_uvs(uvs: Float32[np.ndarray, "n 2"], uv_map: UvMap) -> Float32[np.nda
     if uv_map == UvMap(texture_set=uv_map.texture_set):
         return uvs
     cos, sin = np.cos(uv_map.rotation), np.sin(uv_map.rotation)
-    turned = (uvs * uv_map.scale) @ np.array([[cos, -sin], [sin, cos]])
-    return (turned + uv_map.offset).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        turned = (uvs * uv_map.scale) @ np.array([[cos, -sin], [sin, cos]])
+        return (turned + uv_map.offset).astype(np.float32)
 
 
 def _with_alpha(colors: Float32[np.ndarray, "n k"]) -> Float32[np.ndarray, "n 4"]:
     return colors if colors.shape[1] == 4 else np.column_stack([colors, np.ones(len(colors), np.float32)])
+
+
+def _is_mirrored(world: Matrix) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.linalg.det(world[:3, :3]) < 0)
 
 
 def _placed(mesh: Mesh, world: Matrix) -> Mesh:
@@ -161,16 +167,16 @@ def _placed(mesh: Mesh, world: Matrix) -> Mesh:
     if np.array_equal(world, np.eye(4)):
         return mesh
     linear = world[:3, :3]
-    determinant = np.linalg.det(linear)
-    normals, tangents = mesh.normals, mesh.tangents
-    if abs(determinant) < 1e-30:
-        normals = tangents = None
-    if normals is not None:
-        normals = _unit(normals @ np.linalg.inv(linear))  # the inverse transpose, for row vectors
-    if tangents is not None:
-        tangents = np.column_stack([_unit(tangents[:, :3] @ linear.T), tangents[:, 3] * np.float32(np.sign(determinant))])
-    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is counted and refused later
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit in float32 is counted and refused later
+        determinant = np.linalg.det(linear)
         positions = (mesh.positions @ linear.T + world[:3, 3]).astype(np.float32)
+        if not 1e-30 < abs(determinant) < 1e30:
+            return replace(mesh, positions=positions, normals=None, tangents=None)
+        normals, tangents = mesh.normals, mesh.tangents
+        if normals is not None:
+            normals = _unit(normals @ np.linalg.inv(linear))  # the inverse transpose, for row vectors
+        if tangents is not None:
+            tangents = np.column_stack([_unit(tangents[:, :3] @ linear.T), tangents[:, 3] * np.float32(np.sign(determinant))])
     return replace(mesh, positions=positions, normals=normals, tangents=tangents)
 
 
@@ -202,7 +208,7 @@ def merge_meshes(meshes: Sequence[Mesh]) -> Mesh:
         triangles=np.concatenate([mesh.triangles + np.uint32(start) for mesh, start in zip(meshes, first, strict=True)]),
         normals=stacked([mesh.normals for mesh in meshes], None, 3, np.float32),
         tangents=stacked([mesh.tangents for mesh in meshes], None, 4, np.float32),
-        uvs=stacked([mesh.uvs for mesh in meshes], 0, 2, np.float32),
-        colors=stacked([mesh.colors for mesh in meshes], 255, 4, np.uint8),
+        uvs=stacked([mesh.uvs for mesh in meshes], 0.0, 2, np.float32),
+        colors=stacked([mesh.colors for mesh in meshes], 255.0, 4, np.uint8),
         material_ids=np.concatenate(ids),
     )

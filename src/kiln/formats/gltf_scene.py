@@ -28,7 +28,8 @@ def placed_meshes(gltf: Gltf) -> Iterator[tuple[int, Matrix]]:
             raise ModelError(f"node {index} is its own ancestor or has two parents: export it again")
         seen.add(index)
         node = gltf_json.pick(gltf.document, "nodes", index)
-        world = parent @ _local(node)
+        with np.errstate(over="ignore", invalid="ignore"):
+            world = parent @ _local(node)
         if "mesh" in node:
             if "skin" in node:
                 gltf.note("skins were left out: the mesh stands in its rest pose")

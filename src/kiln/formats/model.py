@@ -31,6 +31,9 @@ _READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
     ".stl": read_stl,
 }
 
+MAX_COORDINATE: Final = 1e9
+"""Metres. Beyond, squares of lengths no longer fit in float32, and no asset is that large."""
+
 EXTENSIONS: Final = tuple(_READERS)
 """Accepted file name extensions."""
 
@@ -138,6 +141,9 @@ def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
             raise ModelError(
                 f"{broken:,} of {mesh.vertex_count:,} {what} are not finite numbers (NaN or infinite): repair and export it again"
             )
+    reach = float(np.abs(mesh.positions).max())
+    if reach > MAX_COORDINATE:
+        raise ModelError(f"it reaches {reach:.1e} m from the origin, more than {MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?")
     if not _has_area(mesh):
         raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area")
     return _with_good_normals(mesh)
@@ -153,7 +159,7 @@ def _has_area(mesh: Mesh) -> bool:
 def _with_good_normals(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
     if mesh.normals is None:
         return replace(mesh, tangents=None), ()
-    length = np.linalg.norm(mesh.normals, axis=1)
+    length = np.linalg.norm(mesh.normals.astype(np.float64), axis=1)
     bad = int((~(np.abs(length - 1) < 0.1)).sum())
     if bad:
         return replace(mesh, normals=None, tangents=None), (f"{bad:,} normals were not unit vectors: all normals are computed anew",)

@@ -99,12 +99,14 @@ def _mesh(tables: _Tables, notes: list[str]) -> tuple[Mesh, Int64[np.ndarray, " 
 
 
 def _unit(vectors: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-30)).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-30)).astype(np.float32)
 
 
 def _top_left(uvs: Float64[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:
     """OBJ's UVs have their origin at the bottom left."""
-    return np.column_stack([uvs[:, 0], 1 - uvs[:, 1]]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return np.column_stack([uvs[:, 0], 1 - uvs[:, 1]]).astype(np.float32)
 
 
 def _colors(vertices: Float64[np.ndarray, "v 6"], chosen: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 4"] | None:

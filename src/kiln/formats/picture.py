@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from kiln.asset import VIEWS, Picture, View
 from kiln.errors import PictureError
@@ -156,7 +156,7 @@ def _decode(data: bytes, *, name: str) -> tuple[UInt8[np.ndarray, "height width 
 def _open(data: bytes, *, name: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PictureError(f"{name} is {_kind(data)}") from None
 
 
@@ -252,7 +252,7 @@ def _reduce(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "r
 
 
 def _is_matte(pixels: UInt8[np.ndarray, "height width 4"]) -> bool:
-    return np.count_nonzero(pixels[..., 3] < 128) >= MATTE_SHARE * pixels[..., 3].size
+    return bool(np.count_nonzero(pixels[..., 3] < 128) >= MATTE_SHARE * pixels[..., 3].size)
 
 
 def _refuse_empty(pixels: UInt8[np.ndarray, "height width 4"], *, name: str) -> None:

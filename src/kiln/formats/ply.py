@@ -257,8 +257,7 @@ def _mesh(
     corners: Int64[np.ndarray, " corners"],
     uvs: Float32[np.ndarray, "corners 2"] | None,
 ) -> Mesh:
-    with np.errstate(over="ignore"):  # what does not fit in float32 is counted and refused later
-        positions = _columns(vertices, ("x", "y", "z"))
+    positions = _columns(vertices, ("x", "y", "z"))
     assert positions is not None  # noqa: S101 - the caller looked
     chosen, _ = triangulate(positions.astype(np.float64), sizes, corners)
     vertex_uvs = next(
@@ -281,7 +280,8 @@ def _mesh(
 def _columns(table: _Table, names: tuple[str, ...]) -> Float32[np.ndarray, "n k"] | None:
     if any(name not in table.singles for name in names):
         return None
-    return np.column_stack([table.singles[name].astype(np.float32) for name in names])
+    with np.errstate(over="ignore"):  # what does not fit in float32 is counted and refused later
+        return np.column_stack([table.singles[name].astype(np.float32) for name in names])
 
 
 def _top_left(uvs: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:

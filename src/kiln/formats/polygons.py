@@ -25,7 +25,8 @@ def equal_corners(keys: Shaped[np.ndarray, "n k"]) -> tuple[UInt32[np.ndarray, "
 
     Rows hold 4-byte or 8-byte numbers and are compared bit by bit, after -0.0 became 0.0.
     """
-    plain = keys + 0.0 if keys.dtype.kind == "f" else keys
+    with np.errstate(invalid="ignore"):  # some NaNs signal; they are counted and refused later
+        plain = keys + 0.0 if keys.dtype.kind == "f" else keys
     words = np.ascontiguousarray(plain).view(np.uint32)
     slots = np.full(1 << max(4, int(2 * len(words)).bit_length()), -1, np.int64)
     classes = np.empty(len(words), np.int64)

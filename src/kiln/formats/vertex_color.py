@@ -16,7 +16,7 @@ def to_linear(colors: UInt8[np.ndarray, "n 4"]) -> UInt16[np.ndarray, "n 4"]:
 
 def from_linear(colors: Float[np.ndarray, "n 4"]) -> UInt8[np.ndarray, "n 4"]:
     """sRGB bytes of linear colour, 0 to 1 (beyond is clipped); alpha stays linear."""
-    linear = np.clip(colors, 0, 1)
+    linear = np.nan_to_num(colors).clip(0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     encoded[:, 3] = linear[:, 3]
     return np.round(encoded * 255).astype(np.uint8)

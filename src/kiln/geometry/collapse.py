@@ -12,9 +12,11 @@ from kiln.kernels.quadric import add_quadrics
 HOLD = 10.0
 """How much more a unit of open edge or seam weighs than surface."""
 
-STRICTNESS = ((0.25, 0.08), (0.0, 0.01), (-2.0, 0.0))
-"""Least cosine by which a collapse may turn a triangle, and least shape it may leave it (1 equilateral, 0 needle): relaxed step by step
-while the budget is not reached. In the last step only the link condition holds."""
+LIMITS = np.array([(0.25, 0.08), (0.1, 0.02), (0.0, 0.0)])
+"""Least cosine by which a collapse may turn a triangle, and least shape it may leave it (1 equilateral, 0 needle), level by level."""
+
+LAST_RESORT = np.array([(-2.0, 0.0)])
+"""Only the link condition holds."""
 
 NEEDLE_AREA = 4 * DEGENERATE_AREA
 """Relative to the squared diagonal; above what counts as degenerate, since rounding to float32 changes areas."""
@@ -41,13 +43,16 @@ class Collapsing:
         self._surface = _surface((positions - self._middle) / self._size, triangles, single, wedges, uvs)
         add_quadrics(self._surface.positions, self._surface.corners, held, HOLD, self._surface.quadrics)
         link_corners(self._surface)
-        self._room = (np.empty(9 * triangles.size + 8192), np.empty((9 * triangles.size + 8192, 3), np.int32))
+        self._room = (np.empty(9 * triangles.size + 8192), np.empty((9 * triangles.size + 8192, 4), np.int32))
         self._live = len(triangles)
 
-    def to(self, target: int, *, strictness: tuple[tuple[float, float], ...] = STRICTNESS) -> int:
-        """Collapse until at most `target` triangles are left, or as near as the link condition allows; returns how many are left."""
-        for least_cosine, least_shape in strictness:
-            self._live = collapse_edges(self._surface, *self._room, self._live, target, self._subset, least_cosine, least_shape)
+    def to(self, target: int, *, at_any_price: bool = False) -> int:
+        """Collapse until at most `target` triangles are left, or none can be spared without turning one over; returns how many are left.
+
+        At any price, triangles may be turned over then, so that only the link condition stands above the target.
+        """
+        for limits in (LIMITS, LAST_RESORT) if at_any_price else (LIMITS,):
+            self._live = collapse_edges(self._surface, *self._room, self._live, target, self._subset, limits)
         return self._live
 
     def drop_needles(self) -> int:

@@ -126,22 +126,19 @@ def append_means(mesh: Mesh, vertices: UInt32[np.ndarray, " n"], ends: Int64[np.
     if len(ends) < 2:
         return mesh
 
-    def grown(array: Shaped[np.ndarray, "..."] | None) -> Shaped[np.ndarray, "..."] | None:
-        if array is None:
-            return None
+    def grown(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
         sums = np.add.reduceat(array[vertices].astype(np.float64), ends[:-1])
         counts = np.diff(ends).reshape(-1, *[1] * (array.ndim - 1))
         return np.concatenate([array, (sums / counts).astype(array.dtype)])
 
-    added = len(ends) - 1
     return replace(
         mesh,
         positions=grown(mesh.positions),
         normals=None,
         tangents=None,
-        uvs=grown(mesh.uvs),
-        colors=grown(mesh.colors),
-        seen=None if mesh.seen is None else np.concatenate([mesh.seen, np.zeros(added, np.float32)]),
+        uvs=None if mesh.uvs is None else grown(mesh.uvs),
+        colors=None if mesh.colors is None else grown(mesh.colors),
+        seen=None if mesh.seen is None else np.concatenate([mesh.seen, np.zeros(len(ends) - 1, np.float32)]),
         projections=tuple(Projection(pixels=p.pixels, uvs=grown(p.uvs), weights=grown(p.weights)) for p in mesh.projections),
     )
 

@@ -36,6 +36,11 @@ class Layout:
         """The chart of each triangle, 0 to count - 1."""
         return self.edges.charts(self.joined)
 
+    def everything(self) -> Selection:
+        """All triangles, grouped by chart."""
+        chart = self.charts()
+        return Selection(self, np.arange(len(chart)), chart, int(chart.max(initial=-1)) + 1)
+
     def relax(self, triangles: Int64[np.ndarray, " some"]) -> None:
         """Lay these triangles, whole charts of them, flat anew, from where their corners lie."""
         vertex = self.edges.chart_vertices(self.joined).reshape(-1, 3)[triangles]
@@ -129,3 +134,14 @@ def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
         width, height = cv2.minAreaRect(((points - points[:1]) / extent).astype(np.float32))[1]
         boxes[g] = width * height * extent * extent
     return some.sums(some.area) / np.maximum(boxes, 1e-300)
+
+
+def lengths(some: Selection) -> Float64[np.ndarray, " groups"]:
+    """How far each group reaches along its main direction, metres."""
+    corners, starts = some.sorted()
+    reach = np.zeros(some.count)
+    for g, (first, last) in enumerate(zip(starts, starts[1:], strict=False)):
+        points = corners[first:last].reshape(-1, 2)
+        main = np.linalg.eigh(np.cov(points.T))[1][:, 1]
+        reach[g] = np.ptp(points @ main)
+    return reach

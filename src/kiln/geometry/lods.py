@@ -14,9 +14,6 @@ from kiln.geometry.manifold import split_non_manifold
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.topology import find_edges, has_repeated_corner, welded_points
 
-STRICTNESS = ((0.25, 0.05), (0.0, 0.01))
-"""As for `Collapsing.to`, but without the last step: a coarser LOD than the seams allow would have to tear them."""
-
 
 def coarsen(mesh: Mesh, *, targets: tuple[int, ...]) -> tuple[Mesh, ...]:
     """One mesh a target (triangles, falling), each made of vertices of the one before, with all their attributes.
@@ -28,7 +25,7 @@ def coarsen(mesh: Mesh, *, targets: tuple[int, ...]) -> tuple[Mesh, ...]:
     collapsing, index = _prepared(whole)
     made = []
     for target in targets:
-        collapsing.to(target, strictness=STRICTNESS)
+        collapsing.to(target)
         made.append(_of_vertices(whole, collapsing.wedges, index[collapsing.alive]))
     return tuple(made)
 

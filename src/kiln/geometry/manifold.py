@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from kiln.geometry.topology import Edges
 from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
+
+APART = 1e-5
+"""How far sheets that touched along an edge are moved apart, as a share of the diagonal: a hundred times float32's rounding, and far less
+than a texel."""
 
 
 def split_non_manifold(
@@ -33,9 +37,7 @@ def _next_corner(corners: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
     return (corners - corners % 3 + (corners + 1) % 3).astype(np.int32)
 
 
-def _partners(
-    edges: Edges, positions: Float32[np.ndarray, "points 3"]
-) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
+def _partners(edges: Edges, positions: Float32[np.ndarray, "points 3"]) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:
     """Pairs of half-edges that belong together across an edge: twins, and at crowded edges the narrowest solids."""
     twinned = np.flatnonzero(edges.twins > np.arange(len(edges.twins))).astype(np.int32)
     pairs = np.stack([twinned, edges.twins[twinned]], axis=1)
@@ -52,3 +54,30 @@ def _pair_crowded(edges: Edges, positions: Float64[np.ndarray, "points 3"]) -> I
     begins = np.flatnonzero((np.diff(low, prepend=-1) != 0) | (np.diff(high, prepend=-1) != 0))
     pairs = np.empty((len(crowded), 2), np.int32)
     return pairs[: pair_crowded(positions, edges.triangles, crowded, np.append(begins, len(crowded)), pairs)]
+
+
+def crowded_points(edges: Edges) -> Bool[np.ndarray, " points"]:
+    """Which points lie on an edge of more than two triangles."""
+    crowded = np.zeros(edges.point_count, bool)
+    meeting = edges.twins == NON_MANIFOLD
+    crowded[edges.starts[meeting]] = crowded[edges.stops[meeting]] = True
+    return crowded
+
+
+def moved_apart(
+    positions: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"], move: Bool[np.ndarray, " points"]
+) -> Float32[np.ndarray, "points 3"]:
+    """Positions with the points to move brought a tiny step nearer to the middle of the triangles around them.
+
+    Sheets whose points are different ones at the same place then no longer share edges, however they are welded by position.
+    """
+    exact = positions.astype(np.float64)
+    step = APART * float(np.linalg.norm(np.ptp(exact, axis=0)))
+    middles = exact[faces].mean(axis=1)
+    corners = faces.reshape(-1)
+    counts = np.maximum(np.bincount(corners, minlength=len(exact)), 1)
+    towards = [np.bincount(corners, np.repeat(middles[:, axis], 3), minlength=len(exact)) / counts for axis in range(3)]
+    way = np.stack(towards, axis=1) - exact
+    length = np.linalg.norm(way, axis=1, keepdims=True)
+    shift = way / np.maximum(length, 1e-300) * np.minimum(step, length / 4)
+    return np.where(move[:, None], exact + shift, exact).astype(np.float32)

@@ -40,7 +40,9 @@ def orient(mesh: Mesh) -> tuple[Mesh, int]:
     return replace(mesh, triangles=triangles, normals=None, tangents=None), int(turned.sum())
 
 
-def _sums(values: Float64[np.ndarray, " triangles"], patches: Int32[np.ndarray, " triangles"], count: int) -> Float64[np.ndarray, " patches"]:
+def _sums(
+    values: Float64[np.ndarray, " triangles"], patches: Int32[np.ndarray, " triangles"], count: int
+) -> Float64[np.ndarray, " patches"]:
     """Sum over each patch."""
     return np.bincount(patches, values, minlength=count)
 
@@ -51,7 +53,7 @@ def _is_inside_out(
     """Which patches enclose a negative volume without being a shell inside another one."""
     count = int(patches.max(initial=-1)) + 1
     centers = mesh.positions.astype(np.float64)[mesh.triangles].mean(axis=1)
-    area = np.linalg.norm(normals, axis=1) / 2
+    area: Float64[np.ndarray, " triangles"] = np.linalg.norm(normals, axis=1) / 2
     total = np.maximum(_sums(area, patches, count), 1e-300)
     middle = np.stack([_sums(area * centers[:, axis], patches, count) / total for axis in range(3)], axis=1)
     volume = _sums(np.einsum("ij,ij->i", centers - middle[patches], normals) / 6, patches, count)

@@ -1,13 +1,17 @@
 """Laying charts into a square atlas, as large as they can be.
 
 A chart is a shape on a grid of cells (2 texels at 2048): the cells that come within half the padding of it. Shapes that share no cell
-are a full padding apart. The largest goes first, each to the lowest place where it fits in any quarter turn, holes included (bottom-left fill:
-Hopper and Turton 2001); the scale is then searched so that the atlas is just full.
+are a full padding apart. They are placed one after the other, each at the lowest place where it fits in any quarter turn, holes included
+(bottom-left fill: Hopper and Turton 2001), the largest first. When that no longer fits, orders that are nearly so are tried.
 
-Tried on a statue's 30 charts, which reach 70 % of the texels in 0.2 s: 8, 16 or 24 turns (70, 70, 70 %), 64 jittered orders (70 %).
+On a statue's 30 charts this reaches 70 % of the texels, on generated figures 58 to 64 %. Finer turns (8, 16, 24) gave the same, trying orders
+1 to 5 % of the atlas.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -23,11 +27,17 @@ _GRID = 1024
 _TURNS = 4
 """Quarter turns, from the one in which a chart's bounding box is smallest."""
 
-_TRIES = 6
-"""Scales tried."""
-
-_FIRST_FILL = 0.65
+_FIRST_FILL = 0.55
 """Share of the atlas at the first try."""
+
+_STEP = 1.01
+"""How much larger the charts must be for another try: 2 % of their area."""
+
+_ORDERS = 10
+"""Orders tried at a size before giving up."""
+
+_JITTER = 0.3
+"""How far an order strays from largest first: standard deviation of the logarithm of size."""
 
 
 def pack(charts: Charts, *, size: int, padding: int) -> Float32[np.ndarray, "corners 2"]:
@@ -35,30 +45,74 @@ def pack(charts: Charts, *, size: int, padding: int) -> Float32[np.ndarray, "cor
 
     The gap between charts is at least padding texels, and half of it to the atlas's border.
     """
-    shapes = _Shapes(charts, cells=min(size, _GRID), radius=0.5 * padding * min(size, _GRID) / size)
+    cells = min(size, _GRID)
+    shapes = _Shapes(charts, cells=cells, radius=0.5 * padding * cells / size)
     area = float(np.abs(flat_areas(charts.points, charts.triangles)).sum())
-    scale = shapes.cells * float(np.sqrt(_FIRST_FILL / max(area, 1e-300)))
-    low, high = 0.0, np.inf
-    points, tries = None, 0
-    while points is None or tries < _TRIES:
-        tried, height = shapes.placed(scale)
-        if height <= shapes.cells:
-            low, points = scale, tried
+    grid, points = _that_fits(shapes, cells * float(np.sqrt(_FIRST_FILL / max(area, 1e-300))))
+    larger, refused = shapes.at(grid.scale * _STEP), 0
+    orders = _orders(grid.sizes)
+    order = next(orders)
+    while refused < _ORDERS:
+        tried, height = larger.placed(order, limit=cells)
+        if height > cells:
+            order, refused = next(orders), refused + 1
         else:
-            high = scale
-        scale = _next_scale(scale * float(np.sqrt(shapes.cells / height)), low, high)
-        tries += 1
-    uvs = points / shapes.cells
+            points, refused = tried, 0
+            larger = shapes.at(larger.scale * _STEP)
+    uvs = points / cells
     return np.stack([uvs[:, 0], 1 - uvs[:, 1]], axis=1).astype(np.float32)
 
 
-def _next_scale(guess: float, low: float, high: float) -> float:
-    """The guess, if it lies between the largest scale that fitted and the smallest that did not; otherwise between the two."""
-    if low < guess < high:
-        return guess
-    if low == 0:
-        return 0.9 * high
-    return 0.5 * (low + high) if np.isfinite(high) else 1.02 * low
+def _that_fits(shapes: _Shapes, scale: float) -> tuple[_Grid, Float64[np.ndarray, "corners 2"]]:
+    """A grid at about the largest scale at which the charts fit, largest first; and where they then lie, in cells."""
+    grid = shapes.at(scale)
+    points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
+    fit = None
+    while fit is None or height < 0.97 * shapes.cells:
+        if height <= shapes.cells:
+            fit = grid, points
+        grid = shapes.at(grid.scale * float(np.sqrt(shapes.cells / height)) * 0.995)
+        points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
+        if fit is not None and height > shapes.cells:
+            return fit
+    return grid, points
+
+
+def _orders(sizes: Float64[np.ndarray, " charts"]) -> Iterator[Int64[np.ndarray, " charts"]]:
+    """Largest first, then orders that are nearly so: always the same ones."""
+    random = np.random.default_rng(0)
+    yield np.argsort(-sizes, kind="stable")
+    while True:
+        yield np.argsort(-sizes * np.exp(_JITTER * random.standard_normal(len(sizes))), kind="stable")
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """The charts at one scale, in every turn, as runs of cells."""
+
+    scale: float
+    """Cells a metre."""
+
+    points: Float64[np.ndarray, "turns corners 2"]
+    vertex_chart: Int64[np.ndarray, " corners"]
+    runs: Int32[np.ndarray, "runs 3"]
+    start: Int64[np.ndarray, " starts"]
+    extents: Int32[np.ndarray, "shapes 2"]
+    cells: int
+
+    @property
+    def sizes(self) -> Float64[np.ndarray, " charts"]:
+        """The longer side of each chart's bounding box, cells."""
+        return self.extents[: len(self.extents) // _TURNS].max(axis=1).astype(np.float64)
+
+    def placed(self, order: Int64[np.ndarray, " charts"], *, limit: int) -> tuple[Float64[np.ndarray, "corners 2"], float]:
+        """Where the chart vertices come to lie, in cells, and the height that takes; twice the limit when it takes more than the limit."""
+        free = np.tile(np.arange(self.cells, 0, -1, dtype=np.int32), (limit, 1))
+        place = np.zeros((len(order), 3), np.int32)
+        height = place_shapes(order, _TURNS, self.runs, self.start, self.extents, free, place)
+        at = place[self.vertex_chart]
+        points = self.points[at[:, 0], np.arange(len(at))] + at[:, 1:]
+        return points, float(height) if height >= 0 else 2.0 * limit
 
 
 class _Shapes:
@@ -85,35 +139,20 @@ class _Shapes:
         np.minimum.at(low, self.vertex_chart, points)
         return points - low[self.vertex_chart] + self.radius
 
-    def placed(self, scale: float) -> tuple[Float64[np.ndarray, "corners 2"], float]:
-        """Where the chart vertices come to lie at this scale (cells a metre), in cells; and the height that takes.
-
-        The height is four times the width when that is too little.
-        """
+    def at(self, scale: float) -> _Grid:
+        """The charts at a scale, cells a metre."""
         turned = [self._at_corner(_turned(self.points * scale, turn * np.pi / 2)) for turn in range(_TURNS)]
-        runs, start, extents = self._runs(turned)
-        largest_first = np.argsort(-extents[: self.count].max(axis=1), kind="stable")
-        free = np.tile(np.arange(self.cells, 0, -1, dtype=np.int32), (2 * self.cells, 1))
-        place = np.zeros((self.count, 3), np.int32)
-        height = place_shapes(largest_first, _TURNS, runs, start, extents, free, place)
-        at = place[self.vertex_chart]
-        points = np.stack(turned)[at[:, 0], np.arange(len(at))] + at[:, 1:]
-        return points, float(height) if height >= 0 else 4.0 * self.cells
-
-    def _runs(
-        self, turned: list[Float64[np.ndarray, "corners 2"]]
-    ) -> tuple[Int32[np.ndarray, "runs 3"], Int64[np.ndarray, " starts"], Int32[np.ndarray, "shapes 2"]]:
-        """Every chart in every turn as runs of cells, turn after turn: the runs, where each shape's start, and the shapes' sizes."""
-        made: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = [shape_runs(turned[0][:0], self.rim[:0], np.zeros(1, np.int64), 0.0)] * _TURNS
+        made: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
         def make(first: int, last: int) -> None:
             for turn in range(first, last):
                 made[turn] = shape_runs(turned[turn], self.rim, self.rim_start, self.radius)
 
         in_threads(make, _TURNS)
-        offsets = np.cumsum([0] + [len(runs) for runs, _, _ in made])
-        start = np.concatenate([s[:-1] + o for (_, s, _), o in zip(made, offsets, strict=False)] + [offsets[-1:]])
-        return np.concatenate([r for r, _, _ in made]), start, np.concatenate([e for _, _, e in made])
+        runs, starts, extents = zip(*(made[turn] for turn in range(_TURNS)), strict=True)
+        offsets = np.cumsum([0] + [len(r) for r in runs])
+        start = np.concatenate([s[:-1] + offset for s, offset in zip(starts, offsets, strict=False)] + [offsets[-1:]])
+        return _Grid(scale, np.stack(turned), self.vertex_chart, np.concatenate(runs), start, np.concatenate(extents), self.cells)
 
 
 def _turned(points: Float64[np.ndarray, "corners 2"], angles: Float64[np.ndarray, " corners"] | float) -> Float64[np.ndarray, "corners 2"]:

@@ -37,9 +37,7 @@ def pivot_point(mesh: Mesh, *, pivot: Pivot, custom: tuple[float, float, float] 
     return middle
 
 
-def placement(
-    mesh: Mesh, *, pivot: Pivot, custom: tuple[float, float, float] = (0.0, 0.0, 0.0), height: float | None = None
-) -> Similarity:
+def placement(mesh: Mesh, *, pivot: Pivot, custom: tuple[float, float, float] = (0.0, 0.0, 0.0), height: float | None = None) -> Similarity:
     """The similarity that brings the mesh's pivot to the origin and its extent along Y to `height` metres (None: as it is).
 
     A mesh that is flat in Y cannot be given a height: its widest extent is used instead.

@@ -20,8 +20,8 @@ from kiln.kernels import in_threads
 from kiln.kernels.polygonize import connect_layers, count_layers, place_vertices
 
 CROSSING_MARGIN = 0.005
-"""A crossing keeps this share of a grid edge away from both ends, so that triangles around a grid point do not collapse. Those that are small
-for it have arbitrary normals: 0.02 left 1.5 triangles in a thousand more than 45 degrees off, 0.005 leaves 0.5."""
+"""A crossing keeps this share of a grid edge away from both ends, so that triangles around a grid point do not collapse. Around
+points that lie nearer to the surface normals are arbitrary: 0.02 left 1.5 triangles in a thousand 45 degrees off, 0.005 leaves 0.5."""
 
 Corner = tuple[int, int, int]
 Edge = tuple[int, int, int, int]

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Int32
 
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
 from kiln.geometry.components import drop_floaters
 from kiln.geometry.fill import fill_holes
-from kiln.geometry.manifold import split_non_manifold
+from kiln.geometry.manifold import crowded_points, moved_apart, split_non_manifold
 from kiln.geometry.orient import orient
 from kiln.geometry.topology import (
     Topology,
@@ -25,11 +25,6 @@ from kiln.geometry.topology import (
     welded_points,
 )
 from kiln.geometry.weld import equal_rows, weld_classes
-from kiln.kernels.topology import NON_MANIFOLD
-
-APART = 1e-5
-"""How far sheets that touched along an edge are moved apart, as a share of the diagonal: a hundred times float32's rounding, and far less
-than a texel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +45,10 @@ def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, floaters: float = 0.01, 
     """
     before = measure_topology(mesh)
     if before.is_sound and before.components == 1 and not _is_inverted(mesh):
-        return Repaired(mesh=mesh, before=before, after=before, notes=("nothing to repair",))
+        return Repaired(mesh=mesh, before=before, after=before, notes=(_left_alone(before),))
     notes: list[str] = []
+    if before.triangles == 0:
+        return Repaired(mesh=mesh, before=before, after=before, notes=("no triangle has three different corners",))
     mended = _closed_cracks(mesh, before, weld_tolerance, notes)
     mended = _without_extra(mended, notes)
     mended = _made_manifold(mended, notes)
@@ -63,8 +60,14 @@ def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, floaters: float = 0.01, 
     _say(notes, filled, "holes filled")
     mended = _without_needles(mended, notes)
     if mended is mesh:
-        return Repaired(mesh=mesh, before=before, after=before, notes=(f"nothing to repair in {before.components:,} parts",))
+        return Repaired(mesh=mesh, before=before, after=before, notes=(_left_alone(before),))
     return Repaired(mesh=mended, before=before, after=measure_topology(mended), notes=tuple(notes))
+
+
+def _left_alone(topology: Topology) -> str:
+    """Why nothing was done."""
+    rims = f"; {topology.open_edges:,} open edges are rims of sheets or of large holes" if topology.open_edges else ""
+    return f"nothing to repair in {topology.components:,} part{'s' if topology.components > 1 else ''}{rims}"
 
 
 def _say(notes: list[str], count: int, words: str) -> None:
@@ -128,9 +131,7 @@ def _made_manifold(mesh: Mesh, notes: list[str]) -> Mesh:
     notes.append(f"{edges.non_manifold_count:,} non-manifold edges split")
     parted, origin = split_non_manifold(edges, points)
     extra = _third_wheels(parted, len(origin))
-    crowded = np.zeros(len(points), bool)
-    crowded[edges.starts[edges.twins == NON_MANIFOLD]] = crowded[edges.stops[edges.twins == NON_MANIFOLD]] = True
-    places = _apart(points[origin], parted, crowded[origin], APART * mesh.diagonal)
+    places = moved_apart(points[origin], parted, crowded_points(edges)[origin])
     vertices, count = equal_rows(np.stack([mesh.triangles.reshape(-1).astype(np.int32), parted.reshape(-1)], axis=1))
     source, place = np.empty(count, np.int64), np.empty((count, 3), np.float32)
     source[vertices], place[vertices] = mesh.triangles.reshape(-1), places[parted.reshape(-1)]
@@ -150,21 +151,6 @@ def _third_wheels(faces: Int32[np.ndarray, "triangles 3"], point_count: int) -> 
     return extra
 
 
-def _apart(
-    positions: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"], move: Bool[np.ndarray, " points"], step: float
-) -> Float32[np.ndarray, "points 3"]:
-    """Positions with the points to move brought a step nearer to the middle of the triangles around them."""
-    exact = positions.astype(np.float64)
-    middles = exact[faces].mean(axis=1)
-    corners = faces.reshape(-1)
-    counts = np.maximum(np.bincount(corners, minlength=len(exact)), 1)
-    towards = [np.bincount(corners, np.repeat(middles[:, axis], 3), minlength=len(exact)) / counts for axis in range(3)]
-    way = np.stack(towards, axis=1) - exact
-    length = np.linalg.norm(way, axis=1, keepdims=True)
-    shift = way / np.maximum(length, 1e-300) * np.minimum(step, length / 4)
-    return np.where(move[:, None], exact + shift, exact).astype(np.float32)
-
-
 def _without_needles(mesh: Mesh, notes: list[str]) -> Mesh:
     """The mesh with triangles of (next to) no area collapsed; those that cannot be are dropped."""
     points, faces = welded_points(mesh)
@@ -178,4 +164,5 @@ def _without_needles(mesh: Mesh, notes: list[str]) -> Mesh:
     whole = mesh.take_vertices(np.arange(mesh.vertex_count), collapsing.wedges.astype(np.uint32))
     left = replace(whole, material_ids=material_ids)
     faces, _ = point_triangles(left)
-    return left.take_triangles(~is_degenerate(left, faces))
+    flat = is_degenerate(left, faces)
+    return left if flat.all() else left.take_triangles(~flat)

@@ -110,7 +110,7 @@ def _flatten(vectors: Float64[np.ndarray, "n 3"], normals: Float64[np.ndarray, "
 def _group_means(group: Int64[np.ndarray, " corners"], pulls: Float64[np.ndarray, "corners 3"]) -> Float64[np.ndarray, "corners 3"]:
     """Unit mean of each corner's group; zero for corners in no group, and where a group's directions cancel."""
     grouped = group >= 0
-    sums = np.stack([np.bincount(group[grouped], pulls[grouped, axis], len(group)) for axis in range(3)], axis=1)
+    sums = np.stack([np.bincount(group[grouped], pulls[grouped, axis], len(group)) for axis in range(3)], axis=1).astype(np.float64)
     sums[np.abs(sums).max(axis=1) < 1e-9] = 0
     return np.where(grouped[:, None], _unit(sums)[group], 0.0)
 

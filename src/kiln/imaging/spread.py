@@ -34,4 +34,4 @@ def _premultiplied(
     values: Float32[np.ndarray, "height width channels"], weights: Float32[np.ndarray, "height width"]
 ) -> Float32[np.ndarray, "height width more"]:
     """Values times weight, then the weight as the last channel."""
-    return np.dstack([values * weights[..., None], weights])
+    return cv2.merge([*(cv2.multiply(channel, weights) for channel in cv2.split(values)), weights])

@@ -20,6 +20,13 @@ from kiln.kernels.quadric import best_place, squared_error
 EVENNESS = 1e-5
 """Cost of an edge's squared length relative to its squared error: flat regions give up their short edges first."""
 
+REFUSED = 16.0
+"""An edge whose collapse would turn a triangle far or make a needle may still go when it is this many times cheaper than others: four
+times nearer to the surface. Refusing such edges until nothing else was left kept a tube's needles and wrecked the box beside it."""
+
+MOST_PUSHED = 8192
+"""Room that is left in the heap for one collapse: twice the neighbours of a point. Points of more never lose an edge."""
+
 LEAST_UV_AREA = 1e-9
 """Twice a UV triangle's area, in atlases: 0.002 of a texel at 2048 x 2048."""
 
@@ -245,9 +252,9 @@ def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
 def _push_edge(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, u: int, v: int, subset: bool) -> int:
     """Push (u, v); when v stays in place also (v, u), which costs something else. Returns the heap's size."""
     stamp = s.stamps[u] + s.stamps[v]
-    size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp)
+    size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp, 0)
     if subset:
-        size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp)
+        size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp, 0)
     return size
 
 
@@ -302,32 +309,38 @@ def _area(s: Surface, t: int) -> float:
 
 @compiled
 def collapse_needles(s: Surface, live: int, least_area: float, subset: bool) -> int:
-    """Collapse the first possible edge of each triangle whose area is not above least_area; returns how many triangles are left."""
-    mark = np.int64(s.marks.max()) + 1
+    """Collapse the cheapest possible edge of each triangle whose area is not above least_area; returns how many triangles are left.
+
+    Points stay where they are or go, so that a point in the middle of a long edge goes, and the corners it lies between stay.
+    """
+    mark = int(s.marks.max()) + 1
     for t in range(len(s.corners)):
         if s.corners[t, 0] < 0 or _area(s, t) > least_area:
             continue
+        least, best = np.inf, -1
         for k in range(6):  # three edges, either way
             u, v = s.corners[t, k % 3], s.corners[t, (k % 3 + 1 + k // 3) % 3]
             mark += 2
-            place = (s.positions[v, 0], s.positions[v, 1], s.positions[v, 2])
-            if _may_collapse(s, u, v, place, subset, mark, 0.0, 0.0):
-                live -= _apply(s, u, v, place, subset)
-                break
+            cost = _cost(s, u, v, True)
+            if cost < least and _may_collapse(s, u, v, _place(s, u, v, True), subset, mark, 0.0, 0.0):
+                least, best = cost, k
+        if best >= 0:
+            u, v = s.corners[t, best % 3], s.corners[t, (best % 3 + 1 + best // 3) % 3]
+            _match_wedges(s, u, v)
+            live -= _apply(s, u, v, _place(s, u, v, True), subset)
     return live
 
 
 @compiled
-def collapse_edges(
-    s: Surface, costs: np.ndarray, items: np.ndarray, live: int, target: int, subset: bool, least_cosine: float, least_shape: float
-) -> int:
+def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, target: int, subset: bool, limits: np.ndarray) -> int:
     """Collapse the cheapest edge again and again until `target` triangles are left or none may be collapsed; returns how many are left.
 
-    costs (N,) float64 and items (N, 3) int32 are the heap's room; it is filled anew when it overflows with outdated entries, and when it
-    runs dry, since an edge that was refused may have become possible. A collapse turns no triangle by more than least_cosine and makes
-    no triangle a worse needle than least_shape (unless it was one).
+    limits (L, 2) float64: level by level the least cosine by which a collapse may turn a triangle, and the least shape it may leave it
+    (unless it was worse). An edge that fails at one level comes back at the next for REFUSED times its cost. costs (N,) float64 and
+    items (N, 4) int32 are the heap's room; it is filled anew when outdated entries fill it, and when it runs dry, since edges that failed
+    at all levels may have become possible.
     """
-    mark = np.int64(s.marks.max()) + 1
+    mark = int(s.marks.max()) + 1
     size = 0
     before = -1
     while live > target:
@@ -337,17 +350,18 @@ def collapse_edges(
             before = live
             size = _push_all(s, costs, items, subset)
         size = pop(costs, items, size)
-        u, v = items[size, 0], items[size, 1]
+        u, v, level = items[size, 0], items[size, 1], items[size, 3]
         if s.head[u] < 0 or s.head[v] < 0 or items[size, 2] != s.stamps[u] + s.stamps[v]:
             continue
         place = _place(s, u, v, subset)
         mark += 2
-        if not _may_collapse(s, u, v, place, subset, mark, least_cosine, least_shape):
+        if not _may_collapse(s, u, v, place, subset, mark, limits[level, 0], limits[level, 1]):
+            if level + 1 < len(limits):
+                size = push(costs, items, size, REFUSED * costs[size], u, v, items[size, 2], level + 1)
             continue
         live -= _apply(s, u, v, place, subset)
         mark += 2
-        if size + 4096 > len(costs):
+        size = _push_around(s, costs, items, size, v, mark, subset)
+        if size + MOST_PUSHED > len(costs):
             size = _push_all(s, costs, items, subset)
-        else:
-            size = _push_around(s, costs, items, size, v, mark, subset)
     return live

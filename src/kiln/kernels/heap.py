@@ -19,15 +19,15 @@ def _before(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> bool:
 def _swap(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> None:
     """Exchange two entries."""
     costs[i], costs[j] = costs[j], costs[i]
-    for k in range(3):
+    for k in range(4):
         items[i, k], items[j, k] = items[j, k], items[i, k]
 
 
 @compiled
-def push(costs: np.ndarray, items: np.ndarray, size: int, cost: float, first: int, second: int, stamp: int) -> int:
-    """Add (first, second, stamp) at this cost; returns the new size. costs (N,) float64, items (N, 3) int32, size < N."""
+def push(costs: np.ndarray, items: np.ndarray, size: int, cost: float, first: int, second: int, stamp: int, level: int) -> int:
+    """Add (first, second, stamp, level) at this cost; returns the new size. costs (N,) float64, items (N, 4) int32, size < N."""
     costs[size] = cost
-    items[size, 0], items[size, 1], items[size, 2] = first, second, stamp
+    items[size, 0], items[size, 1], items[size, 2], items[size, 3] = first, second, stamp, level
     i = size
     while i > 0 and _before(costs, items, i, (i - 1) // 2):
         _swap(costs, items, i, (i - 1) // 2)

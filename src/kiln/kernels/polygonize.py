@@ -61,7 +61,7 @@ def count_layers(
         for j in range(size_y - 1):
             low = min(spans[i, j, 0], spans[i + 1, j, 0], spans[i, j + 1, 0], spans[i + 1, j + 1, 0])
             high = max(spans[i, j, 1], spans[i + 1, j, 1], spans[i, j + 1, 1], spans[i + 1, j + 1, 1])
-            upper = 0
+            upper = np.int64(0)
             for k in range(max(low - 1, 0) - 1, min(high + 1, size_z - 1)):
                 lower, upper = upper, corners_at(inside, i, j, k + 1)
                 if k >= 0:
@@ -125,7 +125,7 @@ def connect_layers(
         for j in range(size_y - 1):
             low = min(spans[i, j, 0], spans[i + 1, j, 0], spans[i, j + 1, 0], spans[i + 1, j + 1, 0])
             high = max(spans[i, j, 1], spans[i + 1, j, 1], spans[i, j + 1, 1], spans[i + 1, j + 1, 1])
-            upper = 0
+            upper = np.int64(0)
             for k in range(max(low - 1, 0) - 1, min(high + 1, size_z - 1)):
                 lower, upper = upper, corners_at(inside, i, j, k + 1)
                 case = lower + 16 * upper

@@ -29,7 +29,7 @@ def halve(pixels: np.ndarray, decode: np.ndarray, encode: np.ndarray, half: np.n
 def sample(
     texels: np.ndarray, levels: np.ndarray, level: float, u: float, v: float, decode: np.ndarray
 ) -> tuple[float, float, float, float]:
-    """Bilinear lookup in the nearest level of a flattened mip pyramid, wrapping around; the fourth value is raw alpha, 1 for three channels.
+    """Bilinear lookup in the nearest level of a flattened mip pyramid, wrapping around. The fourth value is alpha, 1 for three channels.
 
     texels (N, 3 or 4) uint8; levels (L, 3) int64 rows of first texel, width, height; decode (256,) float32 is applied before blending.
     """

@@ -6,14 +6,14 @@ import numpy as np
 
 from kiln.kernels import compiled
 
-_NEWLINE, _RETURN, _SPACE, _TAB, _SLASH, _HASH = 10, 13, 32, 9, 47, 35
+_NEWLINE, _SPACE, _SLASH, _HASH = 10, 32, 47, 35
 _MINUS, _PLUS, _DOT, _ZERO, _NINE, _E, _BIG_E = 45, 43, 46, 48, 57, 101, 69
 
 
 @compiled
 def _skip_blanks(text: np.ndarray, at: int) -> int:
-    """The first byte from `at` on that is no space, tab or carriage return."""
-    while at < len(text) and (text[at] == _SPACE or text[at] == _TAB or text[at] == _RETURN):
+    """The first byte from `at` on that ends the line or begins a word; control characters count as space."""
+    while at < len(text) and text[at] <= _SPACE and text[at] != _NEWLINE:
         at += 1
     return at
 

@@ -32,7 +32,7 @@ def sort_half_edges(triangles: np.ndarray, ends: np.ndarray, order: np.ndarray, 
         for p in range(1, len(ends)):
             ends[p] += ends[p - 1]
         for i in range(half_edges):
-            h = np.int64(i) if higher else np.int64(scratch[i])
+            h = i if higher else int(scratch[i])
             a, b = triangles[h // 3, h % 3], triangles[h // 3, (h + 1) % 3]
             key = max(a, b) if higher else min(a, b)
             if higher:

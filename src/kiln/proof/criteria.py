@@ -102,7 +102,8 @@ MEASURES: Final[Sequence[Measure]] = (
     Measure(key="components", label="Separate parts", group="Shape", means="Pieces of surface that touch nowhere."),
     Measure(
         key="volume_m3", label="Volume", unit="m³", group="Shape",
-        means="Enclosed by the surface; it must be positive, or the surface is inside out. Not applicable to an open surface.", good="positive", at_least=1e-12,
+        good="positive", at_least=1e-12,
+        means="Enclosed by the surface; it must be positive, or the surface is inside out. Not applicable to an open surface.",
     ),
     Measure(key="width_m", label="Width", unit="m", group="Shape", means="Along X, from the subject's right to its left."),
     Measure(key="height_m", label="Height", unit="m", group="Shape", means="Along Y, upwards."),
@@ -160,7 +161,10 @@ MEASURES: Final[Sequence[Measure]] = (
         key="unmapped_error_mean_degrees", label="Without the normal map, mean", unit="°", group="Detail",
         means="The same angle without the map: what the map has to make good.",
     ),
-    Measure(key="unmapped_error_p95_degrees", label="Without the normal map, 95th percentile", unit="°", group="Detail", means="95 of 100 texels are truer than this."),
+    Measure(
+        key="unmapped_error_p95_degrees", label="Without the normal map, 95th percentile", unit="°", group="Detail",
+        means="95 of 100 texels are truer than this.",
+    ),
     Measure(
         key="ray_misses", label="Texels that miss the source", unit="%", group="Detail", good="at most 0.1 %", at_most=0.001,
         means="Texels from which no source surface is met along the normal, and whose detail is therefore made up.",
@@ -177,7 +181,10 @@ MEASURES: Final[Sequence[Measure]] = (
         key="guessed", label="Guessed colour", unit="%", group="Detail",
         means="Share of the surface that no picture shows, whose colour was guessed.",
     ),
-    Measure(key="lods", label="Levels of detail", group="In the engine", means="The game mesh and its coarser versions, which share its textures."),
+    Measure(
+        key="lods", label="Levels of detail", group="In the engine",
+        means="The game mesh and its coarser versions, which share its textures.",
+    ),
     *(
         Measure(key=f"lod{n}_triangles", label=f"LOD{n} triangles", group="In the engine", means="Drawn when the asset is farther away.")
         for n in (1, 2, 3, 4)

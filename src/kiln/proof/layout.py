@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float64, Int32
+from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.normals import face_vectors
 from kiln.geometry.rasterize import Fragments, rasterize_uvs
 from kiln.geometry.topology import label_components
 from kiln.geometry.weld import equal_rows
+from kiln.render.view import doubled_areas
 
 _ZERO_AREA = 1e-12
 """Twice a triangle's share of the texture, below which it holds no texel even at 65,536 px."""
@@ -51,13 +52,13 @@ class Layout:
 
 def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments | None = None) -> Layout:
     """Measure the mesh's UVs on a width x height map. `fragments` saves time when the caller has rasterized the UVs already."""
-    assert mesh.uvs is not None  # noqa: S101 - asked by the caller
+    uvs = _uvs(mesh)
     fragments = fragments or rasterize_uvs(mesh, width=width, height=height)
     covered = fragments.triangle >= 0
     labels, charts = chart_labels(mesh)
-    doubled = _doubled_uv_area(mesh)
+    doubled = doubled_areas(uvs.astype(np.float64), mesh.triangles)
     mean, deviation = _density(mesh, doubled * width * height)
-    outside = ((mesh.uvs < -_OUTSIDE) | (mesh.uvs > 1 + _OUTSIDE)).any(axis=1)
+    outside = np.any((uvs < -_OUTSIDE) | (uvs > 1 + _OUTSIDE), axis=1)
     return Layout(
         utilization=float(covered.mean()),
         overlap_texels=_overlaps(mesh, fragments),
@@ -73,15 +74,14 @@ def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments 
 
 def chart_labels(mesh: Mesh) -> tuple[Int32[np.ndarray, " triangles"], int]:
     """The chart of each triangle and how many there are: triangles that share a vertex, vertices being welded by position and UV."""
-    assert mesh.uvs is not None  # noqa: S101 - asked by the caller
-    classes, count = equal_rows(np.concatenate([mesh.positions, mesh.uvs], axis=1))
+    classes, count = equal_rows(np.concatenate([mesh.positions, _uvs(mesh)], axis=1))
     return label_components(classes.astype(np.int32)[mesh.triangles], point_count=count)
 
 
-def _doubled_uv_area(mesh: Mesh) -> Float64[np.ndarray, " triangles"]:
-    assert mesh.uvs is not None  # noqa: S101 - asked by the caller
-    a, b, c = (mesh.uvs[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
-    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+def _uvs(mesh: Mesh) -> Float32[np.ndarray, "vertices 2"]:
+    if mesh.uvs is None:
+        raise ValueError("the mesh has no UVs to measure")
+    return mesh.uvs
 
 
 def _overlaps(mesh: Mesh, fragments: Fragments) -> int:
@@ -108,24 +108,27 @@ def _gutter(charts: Int32[np.ndarray, "height width"]) -> float | None:
 
     Every empty texel is given to the nearest chart texel; where neighbours were given to different charts, those two texels are measured.
     """
-    owner = np.unique(charts[charts >= 0])
-    if len(owner) < 2:
+    covered = charts >= 0
+    _, nearest = cv2.distanceTransformWithLabels((~covered).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    sites = np.flatnonzero(covered).astype(np.int32)
+    if not len(sites):
         return None
-    empty: Bool[np.ndarray, "height width"] = charts < 0
-    _, nearest = cv2.distanceTransformWithLabels(empty.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(~empty)
-    site = np.zeros((int(nearest.max()) + 1, 3), np.int32)
-    site[nearest[rows, columns]] = np.stack([rows, columns, charts[rows, columns]], axis=1)
-    here, there = _meetings(site[:, 2][nearest])
-    a, b = site[nearest.reshape(-1)[here]], site[nearest.reshape(-1)[there]]
-    between = np.maximum(np.abs(a[:, :2] - b[:, :2]) - 1, 0)
-    return float(np.sqrt((between.astype(np.int64) ** 2).sum(axis=1)).min())
+    site_of_label = np.zeros(len(sites) + 1, np.int32)
+    site_of_label[nearest.reshape(-1)[sites]] = sites
+    owner = charts.reshape(-1)[site_of_label][nearest]
+    here, there = (site_of_label[nearest.reshape(-1)[side]] for side in _meetings(owner))
+    if not len(here):
+        return None
+    width = charts.shape[1]
+    across, down = np.abs(here % width - there % width), np.abs(here // width - there // width)
+    return float(np.hypot(np.maximum(across - 1, 0), np.maximum(down - 1, 0)).min())
 
 
-def _meetings(owner: Int32[np.ndarray, "height width"]) -> tuple[np.ndarray, np.ndarray]:
+def _meetings(owner: Int32[np.ndarray, "height width"]) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """Flat indices of neighbouring texels, right and below, that belong to different charts."""
-    number = np.arange(owner.size).reshape(owner.shape)
-    right, below = owner[:, 1:] != owner[:, :-1], owner[1:] != owner[:-1]
-    here = np.concatenate([number[:, :-1][right], number[:-1][below]])
-    there = np.concatenate([number[:, 1:][right], number[1:][below]])
-    return here, there
+    width = owner.shape[1]
+    flat = owner.reshape(-1)
+    right = np.flatnonzero(flat[1:] != flat[:-1])
+    right = right[right % width != width - 1]  # a row's end is no neighbour of the next row's start
+    below = np.flatnonzero(flat[width:] != flat[:-width])
+    return np.concatenate([right, below]), np.concatenate([right + 1, below + width])

@@ -40,8 +40,8 @@ def write_page(
 ) -> str:
     """The page as HTML. Pictures are embedded as JPEG, so that it survives being mailed; it makes no request and runs no script.
 
-    `views` and `maps` are made by `proof.preview`; `sources` are the pictures the asset was made from, `files` the package's files, `inputs`
-    the files it was made from; `licences` maps a part (a backend, an input) to its licence; `made_with` is the last line.
+    `views` and `maps` are made by `proof.preview`; `sources` are the pictures it was made from, `files` the package's files, `inputs` the files
+    it was made from; `licences` maps a part (a backend, an input) to its licence; `made_with` is the last line.
     """
     body = (
         _opening(report, views.hero),
@@ -56,7 +56,10 @@ def write_page(
         _section("Licences", _pairs(licences or {})),
     )
     return _DOCUMENT.format(
-        title=escape(report.name), style=_style(), body="\n".join(filter(None, body)), footer=f"<footer>{escape(made_with)}</footer>" if made_with else ""
+        title=escape(report.name),
+        style=_style(),
+        body="\n".join(filter(None, body)),
+        footer=f"<footer>{escape(made_with)}</footer>" if made_with else "",
     )
 
 
@@ -208,11 +211,13 @@ def _plain(value: object) -> str:
 
 
 def _file_table(files: Sequence[InputFile]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{escape(file.name)}</th><td class="value">{shown_size(file.size)}</td><td class="hash"><code>{escape(file.sha256)}</code></td></tr>\n'
-        for file in files
-    )
+    rows = "".join(_file_row(file) for file in files)
     return f'<table class="files">{rows}</table>' if rows else ""
+
+
+def _file_row(file: InputFile) -> str:
+    value = f'<td class="value">{shown_size(file.size)}</td><td class="hash"><code>{escape(file.sha256)}</code></td>'
+    return f'<tr><th scope="row">{escape(file.name)}</th>{value}</tr>\n'
 
 
 def _pairs(table: Mapping[str, str]) -> str:

@@ -25,8 +25,6 @@ _TILE = 480
 _GAP = 12
 _MARGIN = 48
 _HEADER = 132
-_HERO = 2 * _TILE + _GAP
-_WIDTH = 2 * _MARGIN + 4 * _TILE + 3 * _GAP
 
 _NAMES = ("Front", "Front left", "Left", "Back left", "Back", "Back right", "Right", "Front right")
 _MARGIN_SHARE = 0.085
@@ -75,23 +73,17 @@ class _Exposure:
     caption: str
     subject: Subject
     camera: Camera
-    size: int = 0
-    """Pixels on a side; 0 means a tile's."""
-
+    large: bool = False
     wire: bool = False
 
 
-def _develop(exposure: _Exposure, shadow: Shadow) -> Tile:
-    size = exposure.size or _TILE
+def _develop(exposure: _Exposure, shadow: Shadow, *, size: int) -> Tile:
+    size = 2 * size + _GAP if exposure.large else size
     shot = shoot(exposure.subject, exposure.camera, width=size, height=size)
     picture = _on_backdrop(light(exposure.subject, shot), exposure.camera, shadow)
     if exposure.wire:
         picture = picture * (1 - 0.8 * edge_coverage(shot)[..., None])
     return Tile(caption=exposure.caption, pixels=linear_to_srgb(picture))
-
-
-def _place(column: int, row: int, *, top: int = _HEADER) -> tuple[int, int]:
-    return _MARGIN + column * (_TILE + _GAP), top + row * (_TILE + _GAP)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,35 +110,49 @@ class Views:
 
 
 def photograph(
-    mesh: Mesh, materials: tuple[Material, ...] | Material | None, *, name: str = "", lods: Sequence[Mesh] = (), hulls: Sequence[Mesh] = ()
+    mesh: Mesh,
+    materials: tuple[Material, ...] | Material | None,
+    *,
+    name: str = "",
+    lods: Sequence[Mesh] = (),
+    hulls: Sequence[Mesh] = (),
+    size: int = _TILE,
 ) -> Views:
-    """The asset large from the front left, from eight sides, without colour, with its triangles and UVs, its LODs and hulls."""
+    """The asset large from the front left, from eight sides, without colour, with its triangles and UVs, its LODs and hulls.
+
+    Pictures are size x size pixels, the large one twice that and a gap.
+    """
     chosen = (materials,) if isinstance(materials, Material) else materials or ()
     subject, shadow = prepare(mesh, chosen), contact_shadow(mesh)
     camera = _aimed(Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES), mesh)
     cameras = turntable(mesh.positions, margin=_MARGIN_SHARE)
     groups = (
-        [_Exposure(caption=name, subject=subject, camera=camera, size=_HERO)],
+        [_Exposure(caption=name, subject=subject, camera=camera, large=True)],
         [*islice(_details(subject, chosen, camera, wire=not lods), 4)],
         [_Exposure(caption=caption, subject=subject, camera=each) for caption, each in zip(_NAMES, cameras, strict=True)],
         [*_coarser((mesh, *lods), hulls, camera)] if lods or hulls else [],
     )
     with ThreadPoolExecutor(settings.threads()) as pool:
-        taken = iter(list(pool.map(lambda exposure: _develop(exposure, shadow), [e for group in groups for e in group])))
+        taken = iter(list(pool.map(lambda exposure: _develop(exposure, shadow, size=size), [e for group in groups for e in group])))
     hero, details, around, coarser = (tuple(next(taken) for _ in group) for group in groups)
     return Views(hero=hero[0], details=details, around=around, coarser=coarser)
 
 
 def contact_sheet(views: Views, *, title: str, facts: Sequence[str] = ()) -> UInt8[np.ndarray, "height width 3"]:
     """All pictures of an asset on one sheet, under its name and a line of facts."""
-    canvas = Canvas(_WIDTH, _HEADER + (5 if views.coarser else 4) * (_TILE + _GAP) + _MARGIN - _GAP)
+    pitch = views.around[0].pixels.shape[0] + _GAP
+    canvas = Canvas(2 * _MARGIN + 4 * pitch - _GAP, _HEADER + (5 if views.coarser else 4) * pitch - _GAP + _MARGIN)
     canvas.text(title, at=(_MARGIN, 72), size=46)
     canvas.text("   ·   ".join(facts), at=(_MARGIN, 108), size=22, color=MUTED)
-    canvas.tile(views.hero.pixels, at=_place(0, 0))
+
+    def place(tile: Tile, column: int, row: int, caption: str) -> None:
+        canvas.tile(tile.pixels, at=(_MARGIN + column * pitch, _HEADER + row * pitch), caption=caption)
+
+    place(views.hero, 0, 0, "")
     for number, tile in enumerate(views.details):
-        canvas.tile(tile.pixels, at=_place(2 + number % 2, number // 2), caption=tile.caption)
+        place(tile, 2 + number % 2, number // 2, tile.caption)
     for number, tile in enumerate((*views.around, *views.coarser)):
-        canvas.tile(tile.pixels, at=_place(number % 4, 2 + number // 4), caption=tile.caption)
+        place(tile, number % 4, 2 + number // 4, tile.caption)
     return canvas.pixels
 
 
@@ -232,11 +238,12 @@ def map_tiles(material: Material, mesh: Mesh) -> tuple[Tile, ...]:
 
 def maps_sheet(tiles: Sequence[Tile]) -> UInt8[np.ndarray, "height width 3"]:
     """The maps on one sheet."""
-    rows = -(-len(tiles) // 4)
-    canvas = Canvas(_WIDTH, 2 * _MARGIN + rows * (_TILE + _CAPTION_BAND + _GAP) - _GAP)
+    rows = max(1, -(-len(tiles) // 4))
+    columns = max(1, -(-len(tiles) // rows))
+    pitch = _TILE + _CAPTION_BAND + _GAP
+    canvas = Canvas(2 * _MARGIN + columns * (_TILE + _GAP) - _GAP, 2 * _MARGIN + rows * pitch - _GAP)
     for number, tile in enumerate(tiles):
-        left, top = _place(number % 4, 0, top=_MARGIN)
-        top += number // 4 * (_TILE + _CAPTION_BAND + _GAP)
+        left, top = _MARGIN + number % columns * (_TILE + _GAP), _MARGIN + number // columns * pitch
         canvas.tile(tile.pixels, at=(left, top))
         canvas.text(tile.caption, at=(left + 4, top + _TILE + 30), size=20, color=MUTED)
     return canvas.pixels
@@ -255,7 +262,7 @@ def _maps(material: Material, mesh: Mesh) -> Iterator[Tile]:
     if material.guessed is not None:
         yield Tile(caption=f"Guessed (white), {(material.guessed > 127).mean():.0%}", pixels=_grey(_shrunk(material.guessed)))
     if mesh.uvs is not None:
-        yield Tile(caption="UV layout", pixels=_layout(mesh, material))
+        yield Tile(caption="UV layout", pixels=_layout(mesh.uvs[mesh.triangles], material))
 
 
 def _size(pixels: np.ndarray) -> str:
@@ -273,12 +280,11 @@ def _grey(pixels: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "heigh
     return np.repeat(pixels[..., None], 3, axis=2)
 
 
-def _layout(mesh: Mesh, material: Material) -> UInt8[np.ndarray, "size size 3"]:
+def _layout(corners: Float32[np.ndarray, "triangles 3 2"], material: Material) -> UInt8[np.ndarray, "size size 3"]:
     """UV triangles drawn over the faded base colour."""
-    assert mesh.uvs is not None  # noqa: S101 - asked by the caller
     faded = np.full((_TILE, _TILE, 3), 60, np.uint8) if material.base_color is None else _shrunk(material.base_color[..., :3]) // 3
-    lines = np.zeros((2 * _TILE, 2 * _TILE), np.uint8)
-    corners = np.round(mesh.uvs[mesh.triangles] * (2 * _TILE * _SUBPIXEL) - _SUBPIXEL / 2).astype(np.int32)
-    lines = cv2.polylines(lines, list(corners), True, 255, 1, cv2.LINE_AA, _SUBPIXEL.bit_length() - 1)
-    weight = 0.8 / 255 * cv2.resize(lines, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None]
+    steps = np.round(corners * (2 * _TILE * _SUBPIXEL) - _SUBPIXEL / 2).astype(np.int32)
+    large = np.zeros((2 * _TILE, 2 * _TILE), np.uint8)
+    cv2.polylines(large, list(steps), True, 255, 1, cv2.LINE_AA, _SUBPIXEL.bit_length() - 1)
+    weight = 0.8 / 255 * cv2.resize(large, (_TILE, _TILE), interpolation=cv2.INTER_AREA).astype(np.float32)[..., None]
     return np.round(faded * (1 - weight) + weight * _LINE).astype(np.uint8)

@@ -43,7 +43,7 @@ class Camera:
     def project(
         self, positions: Float32[np.ndarray, "n 3"], *, width: int, height: int
     ) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-        """Pixel coordinates (pixel (i, j) is centred at (i + .5, j + .5)), depth (smaller is nearer) and w, by which attributes are divided.
+        """Pixel coordinates (pixel (i, j) is centred at (i + .5, j + .5)), depth (smaller is nearer) and w, which divides attributes.
 
         Depth is affine in the picture, so a rasterizer may interpolate it linearly.
         """
@@ -79,8 +79,12 @@ class Camera:
         return replace(self, target=target, half_height=distance * tangent, distance=distance)
 
 
-def turntable(positions: Float32[np.ndarray, "n 3"], *, count: int = 8, elevation_degrees: float = 12.0, margin: float = 0.06) -> tuple[Camera, ...]:
+def turntable(
+    positions: Float32[np.ndarray, "n 3"], *, count: int = 8, elevation_degrees: float = 12.0, margin: float = 0.06
+) -> tuple[Camera, ...]:
     """Cameras all around a subject, front first, turning towards its left; all at one distance, so that the subject keeps its size."""
-    cameras = [Camera(azimuth_degrees=360 * i / count, elevation_degrees=elevation_degrees).fitted(positions, margin=margin) for i in range(count)]
+    cameras = [
+        Camera(azimuth_degrees=360 * i / count, elevation_degrees=elevation_degrees).fitted(positions, margin=margin) for i in range(count)
+    ]
     farthest = max(cameras, key=lambda camera: camera.distance)
     return tuple(replace(camera, distance=farthest.distance, half_height=farthest.half_height) for camera in cameras)

@@ -47,14 +47,16 @@ class Shadow:
         along = np.where((directions[..., 1] < 0) & np.isfinite(along), along, np.nan)
         x = (origins[..., 0] + along * directions[..., 0] - self.corner[0]) / self.cell - 0.5
         z = (origins[..., 2] + along * directions[..., 2] - self.corner[1]) / self.cell - 0.5
-        return cv2.remap(self.darkness, np.nan_to_num(x, nan=-9.0).astype(np.float32), np.nan_to_num(z, nan=-9.0).astype(np.float32), cv2.INTER_LINEAR)
+        return cv2.remap(
+            self.darkness, np.nan_to_num(x, nan=-9.0).astype(np.float32), np.nan_to_num(z, nan=-9.0).astype(np.float32), cv2.INTER_LINEAR
+        )
 
 
 def contact_shadow(mesh: Mesh) -> Shadow:
     """The shadow on the floor at the mesh's lowest point.
 
-    The lower a part hangs, the darker and sharper its shadow: parts are sorted into four clearances, and each one's outline, seen from below,
-    is blurred by about that clearance. An ambient-occlusion integral would need rays; this takes 5 ms and looks the same.
+    The lower a part hangs, the darker and sharper its shadow: parts are sorted into four clearances, and each one's outline, seen from
+    below, is blurred by about that clearance. An ambient-occlusion integral would need rays; this takes 5 ms and looks the same.
     """
     low, high = (corner.astype(np.float64) for corner in mesh.bounds)
     size = float((high - low).max()) or 1.0

@@ -14,12 +14,12 @@ from kiln.render.camera import Camera
 # Per light: direction seen from the camera (right, up, towards it), colour, half-width of the lamp (radians), wrap (how far around the
 # terminator soft light reaches). Chosen by eye so that a white surface facing the camera comes out just below white and textures keep the
 # brightness they have as pictures.
-_KEY: Final = ((-0.55, 0.62, 0.62), (0.56, 0.55, 0.53), 0.35, 0.25)
+_KEY: Final = ((-0.55, 0.62, 0.62), (0.72, 0.71, 0.69), 0.35, 0.25)
 _FILL: Final = ((0.80, 0.10, 0.60), (0.16, 0.165, 0.175), 0.6, 0.4)
-_RIM: Final = ((0.45, 0.55, -0.75), (0.40, 0.41, 0.43), 0.3, 0.05)
+_RIM: Final = ((0.45, 0.55, -0.75), (0.45, 0.46, 0.48), 0.3, 0.05)
 
-_ABOVE: Final = (0.52, 0.53, 0.55)
-_BELOW: Final = (0.30, 0.29, 0.28)
+_ABOVE: Final = (0.42, 0.43, 0.45)
+_BELOW: Final = (0.23, 0.225, 0.22)
 
 
 def _lamps() -> Float64[np.ndarray, "lights 8"]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Float32, Int64, UInt8
 
 from kiln.asset import Material, Mesh, Projection
 from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.bake import SurfacePoints
+from kiln.geometry.normals import smooth_normals
 from kiln.geometry.tangents import add_tangents
 from kiln.imaging.color import srgb_to_linear
-from kiln.imaging.sample import sample_bilinear
+from kiln.kernels.bake import sample_decoded
 
-_PLAIN = Material(roughness_factor=0.9, metallic_factor=0.0)
+_BYTES = np.arange(256, dtype=np.uint8)
+_PLAIN = _BYTES / np.float32(255)
+_SRGB = srgb_to_linear(_BYTES)
+_SIGNED = _BYTES / np.float32(127.5) - np.float32(1)
+
+_COLOR = np.stack([_SRGB, _SRGB, _SRGB, _PLAIN])
+"""Decodes RGBA: sRGB colour, linear alpha."""
+
+_UNMADE = Material()
 """What a mesh without materials is made of."""
 
 
@@ -28,6 +37,9 @@ class Surface:
     orm: Float32[np.ndarray, "n 3"]
     """Occlusion, roughness, metallic, 0 to 1."""
 
+    normal: Float32[np.ndarray, "n 3"]
+    """Unit, in space."""
+
     emissive: Float32[np.ndarray, "n 3"] | None
     """Linear; None when nothing glows."""
 
@@ -38,45 +50,53 @@ class Surface:
         freeze_arrays(self)
 
 
+def ready_for_surface(mesh: Mesh, materials: tuple[Material, ...]) -> Mesh:
+    """The mesh with normals, and with tangents where a normal map needs them. Triangles keep their order, and their corners theirs."""
+    framed = mesh if mesh.normals is not None else replace(mesh, normals=smooth_normals(mesh))
+    mapped = mesh.uvs is not None and any(material.normal is not None for material in materials)
+    return add_tangents(framed) if mapped and mesh.tangents is None else framed
+
+
 def surface_at(mesh: Mesh, materials: tuple[Material, ...], points: SurfacePoints) -> Surface:
-    """What the mesh looks like at these points of it: textures times factors, times the colour that its vertices or projections carry."""
-    color = _vertex_color(mesh, points)
-    base = np.ones((len(points), 4), np.float32) if color is None else color
+    """What the mesh looks like at these points: textures times factors, times the colour that its projections or vertices carry.
+
+    The mesh must come from `ready_for_surface` (ValueError when it has no normals).
+    """
+    base = _painted(mesh, points)
     orm = np.ones((len(points), 3), np.float32)
-    glows = any(any(m.emissive_factor) for m in materials)
+    normal = _normals(mesh, points)
+    glows = any(any(material.emissive_factor) for material in materials)
     emissive = np.zeros((len(points), 3), np.float32) if glows else None
     uvs = None if mesh.uvs is None else points.take(mesh, mesh.uvs)
     for material, rows in _by_material(mesh, materials, points):
         at = None if uvs is None else uvs[rows]
-        base[rows] *= _texture(material.base_color, at, srgb=True) * np.array(material.base_color_factor, np.float32)
-        orm[rows] *= _texture(material.orm, at) * np.array([1, material.roughness_factor, material.metallic_factor], np.float32)
+        base[rows] *= _texture(material.base_color, _COLOR, at) * np.array(material.base_color_factor, np.float32)
+        orm[rows] *= _texture(material.orm, _COLOR[3:].repeat(3, 0), at) * _orm_factors(material)
         if emissive is not None:
-            emissive[rows] = _texture(material.emissive, at, srgb=True) * np.array(material.emissive_factor, np.float32)
+            emissive[rows] = _texture(material.emissive, _COLOR[:3], at) * np.array(material.emissive_factor, np.float32)
+        if material.normal is not None and at is not None and mesh.tangents is not None:
+            bend = _texture(material.normal, np.stack([_SIGNED] * 3), at)
+            normal[rows] = _bent(normal[rows], points[rows].take(mesh, mesh.tangents), bend)
     guessed = None if mesh.seen is None else 1 - points.take(mesh, mesh.seen[:, None])[:, 0]
-    return Surface(base_color=base, orm=orm, emissive=emissive, guessed=guessed)
+    return Surface(base_color=base, orm=orm, normal=normal, emissive=emissive, guessed=guessed)
 
 
-def with_normal_frames(mesh: Mesh, materials: tuple[Material, ...]) -> Mesh:
-    """The mesh with tangents where a material's normal map needs them; otherwise as it is. The triangles keep their order and corners."""
-    needs = any(m.normal is not None for m in materials) and mesh.uvs is not None and mesh.normals is not None
-    return add_tangents(mesh) if needs and mesh.tangents is None else mesh
+def _orm_factors(material: Material) -> Float32[np.ndarray, " 3"]:
+    return np.array([1, material.roughness_factor, material.metallic_factor], np.float32)
 
 
-def normals_at(mesh: Mesh, materials: tuple[Material, ...], points: SurfacePoints) -> Float32[np.ndarray, "n 3"]:
-    """Unit normals in space: the vertices' own, bent by the normal maps where the mesh has tangents. The mesh must have normals."""
+def _normals(mesh: Mesh, points: SurfacePoints) -> Float32[np.ndarray, "n 3"]:
     if mesh.normals is None:
-        raise ValueError("normals_at: the mesh has no normals")
-    normals = _unit(points.take(mesh, mesh.normals))
-    if mesh.tangents is None or mesh.uvs is None:
-        return normals
-    tangents = points.take(mesh, mesh.tangents)
-    uvs = points.take(mesh, mesh.uvs)
-    for material, rows in _by_material(mesh, materials, points):
-        if material.normal is not None:
-            bent = sample_bilinear(material.normal, uvs[rows], wrap=True) / np.float32(127.5) - 1
-            across = np.cross(normals[rows], tangents[rows, :3]) * np.sign(tangents[rows, 3:])
-            normals[rows] = _unit(bent[:, :1] * tangents[rows, :3] + bent[:, 1:2] * across + bent[:, 2:] * normals[rows])
-    return normals
+        raise ValueError("surface_at: the mesh has no normals, see ready_for_surface")
+    return _unit(points.take(mesh, mesh.normals))
+
+
+def _bent(
+    normals: Float32[np.ndarray, "n 3"], tangents: Float32[np.ndarray, "n 4"], bend: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n 3"]:
+    """Normals bent by a normal map's directions in their tangent frames (glTF 2.0, section 3.9.3)."""
+    across = np.cross(normals, tangents[:, :3]) * np.sign(tangents[:, 3:])
+    return _unit(bend[:, :1] * tangents[:, :3] + bend[:, 1:2] * across + bend[:, 2:] * normals)
 
 
 def _unit(vectors: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
@@ -88,53 +108,52 @@ def _by_material(
 ) -> list[tuple[Material, slice | Int64[np.ndarray, " rows"]]]:
     """Each material with the rows of the points that are made of it."""
     if mesh.material_ids is None or len(materials) <= 1:
-        return [(materials[0] if materials else _PLAIN, slice(None))]
+        return [(materials[0] if materials else _UNMADE, slice(None))]
     ids = mesh.material_ids[points.triangle]
     return [(material, np.flatnonzero(ids == k)) for k, material in enumerate(materials)]
 
 
-def _texture(pixels: np.ndarray | None, uvs: Float32[np.ndarray, "n 2"] | None, *, srgb: bool = False) -> Float32[np.ndarray, "..."]:
-    """A texture's linear values, 0 to 1, at these UVs, tiling; ones when there is none."""
+def _texture(
+    pixels: UInt8[np.ndarray, "height width channels"] | None,
+    decode: Float32[np.ndarray, "channels 256"],
+    uvs: Float32[np.ndarray, "n 2"] | None,
+) -> Float32[np.ndarray, "rows channels"]:
+    """A texture's decoded values at these UVs, tiling; one row of ones when there is none."""
     if pixels is None or uvs is None:
-        return np.ones((1, 1), np.float32)
-    if not srgb:
-        return sample_bilinear(pixels, uvs, wrap=True) / np.float32(255)
-    return sample_bilinear(_linear(pixels), uvs, wrap=True)
+        return np.ones((1, len(decode)), np.float32)
+    return _sampled(pixels, decode, uvs, wrap=True)
 
 
-def _linear(pixels: np.ndarray) -> Float32[np.ndarray, "height width channels"]:
-    """An sRGB-encoded picture in linear light; a fourth channel, alpha, is only scaled to 0..1."""
-    linear = srgb_to_linear(pixels)
-    if pixels.shape[2] == 4:
-        linear[..., 3] = pixels[..., 3] / np.float32(255)
-    return linear
+def _sampled(
+    pixels: UInt8[np.ndarray, "height width channels"], decode: Float32[np.ndarray, "channels 256"], uvs: Float32[np.ndarray, "n 2"], *, wrap: bool
+) -> Float32[np.ndarray, "n channels"]:
+    out = np.empty((len(uvs), len(decode)), np.float32)
+    sample_decoded(pixels, decode, np.ascontiguousarray(uvs), wrap, out)
+    return out
 
 
-def _vertex_color(mesh: Mesh, points: SurfacePoints) -> Float32[np.ndarray, "n 4"] | None:
-    """Linear colour from projections, blended in linear light; vertex colours stand in where none counts. None if the mesh has neither."""
-    own = None if mesh.colors is None else points.take(mesh, _linear(mesh.colors[None])[0])
+def _painted(mesh: Mesh, points: SurfacePoints) -> Float32[np.ndarray, "n 4"]:
+    """Linear colour from projections, blended in linear light; where none counts from the vertices; white where there is neither."""
+    if mesh.colors is None:
+        own = np.ones((len(points), 4), np.float32)
+    else:
+        own = points.take(mesh, np.concatenate([_SRGB[mesh.colors[:, :3]], _PLAIN[mesh.colors[:, 3:]]], axis=1))
     if not mesh.projections:
         return own
     total = np.zeros((len(points), 4), np.float32)
-    weight = np.zeros((len(points), 1), np.float32)
     for projection in mesh.projections:
-        _add_projection(mesh, projection, points, total, weight)
-    painted = weight[:, 0] > 0
-    blended = np.divide(total, weight, out=np.ones_like(total), where=weight > 0)
-    blended[:, 3] = 1
-    return blended if own is None else np.where(painted[:, None], blended, own)
+        _add_projection(mesh, projection, points, total)
+    counts = np.flatnonzero(total[:, 3] > 0)
+    own[counts, :3] = total[counts, :3] / total[counts, 3:]
+    own[counts, 3] = 1
+    return own
 
 
-def _add_projection(
-    mesh: Mesh,
-    projection: Projection,
-    points: SurfacePoints,
-    total: Float32[np.ndarray, "n 4"],
-    weight: Float32[np.ndarray, "n 1"],
-) -> None:
-    """Add a projection's colour times its weight, where it has any."""
-    at = points.take(mesh, np.hstack([projection.uvs, projection.weights[:, None]]))
-    counts: Bool[np.ndarray, " n"] = at[:, 2] > 0
-    rows = slice(None) if counts.all() else np.flatnonzero(counts)
-    total[rows] += sample_bilinear(_linear(projection.pixels), at[rows, :2]) * at[rows, 2:]
-    weight[rows] += at[rows, 2:]
+def _add_projection(mesh: Mesh, projection: Projection, points: SurfacePoints, total: Float32[np.ndarray, "n 4"]) -> None:
+    """Add a projection's colour times its weight, and its weight as the fourth channel."""
+    at = points.take(mesh, np.concatenate([projection.uvs, projection.weights[:, None]], axis=1))
+    rows = np.flatnonzero(at[:, 2] > 0)
+    weight = at[rows, 2:]
+    color = _sampled(projection.pixels, _COLOR, at[rows, :2], wrap=False)
+    total[rows, :3] += color[:, :3] * weight
+    total[rows, 3:] += weight

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
 from kiln.asset import Material, Mesh
 from kiln.asset.freeze import freeze_arrays
@@ -87,7 +88,9 @@ def _vertices(mesh: Mesh) -> Float32[np.ndarray, "vertices 17"]:
         table[:, 7:11] = mesh.tangents
     if mesh.uvs is not None:
         table[:, 11:13] = mesh.uvs
-    table[:, 13:17] = 1.0 if mesh.colors is None else np.dstack([srgb_to_linear(mesh.colors[:, :3])[None], mesh.colors[None, :, 3:] / 255])[0]
+    table[:, 13:17] = (
+        1.0 if mesh.colors is None else np.dstack([srgb_to_linear(mesh.colors[:, :3])[None], mesh.colors[None, :, 3:] / 255])[0]
+    )
     return table
 
 
@@ -98,30 +101,22 @@ def prepare(mesh: Mesh, materials: tuple[Material, ...] | Material | None = None
     return Subject(mesh=mesh, vertices=_vertices(mesh), skins=tuple(_skin(m, textured=mesh.uvs is not None) for m in skins))
 
 
-def _levels_of_detail(subject: Subject, points: np.ndarray) -> Float32[np.ndarray, " triangles"]:
-    """log2 of how many times longer a step in the picture is than the same step in UV, per triangle."""
-
-    def areas(at: np.ndarray) -> np.ndarray:
-        a, b, c = (at[subject.mesh.triangles[:, k]] for k in range(3))
-        return np.abs((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
-
-    in_uv = areas(subject.vertices[:, 11:13].astype(np.float64))
-    return (0.5 * np.log2((in_uv + 1e-20) / (areas(points) + 1e-20))).astype(np.float32)
+def doubled_areas(points: Float64[np.ndarray, "n 2"], triangles: UInt32[np.ndarray, "triangles 3"]) -> Float64[np.ndarray, " triangles"]:
+    """Twice each triangle's area in the plane, with the sign of its winding: in a picture, whose rows grow downwards, + is clockwise."""
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
 
 
-def _drawn(subject: Subject, points: np.ndarray) -> Bool[np.ndarray, " triangles"]:
-    """Triangles that face the camera or belong to a double-sided material."""
-    a, b, c = (points[subject.mesh.triangles[:, k]] for k in range(3))
-    # Rows grow downwards, so counter-clockwise is negative.
-    facing = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]) < 0
-    ids = _material_ids(subject)
-    return facing | np.array([skin.double_sided for skin in subject.skins])[ids]
+def _levels_of_detail(subject: Subject, in_picture: Float64[np.ndarray, " triangles"]) -> Float32[np.ndarray, " triangles"]:
+    in_uv = doubled_areas(subject.vertices[:, 11:13].astype(np.float64), subject.mesh.triangles)
+    return (0.5 * np.log2((np.abs(in_uv) + 1e-20) / (np.abs(in_picture) + 1e-20))).astype(np.float32)
 
 
-def _material_ids(subject: Subject) -> np.ndarray:
+def _material_ids(subject: Subject) -> Int64[np.ndarray, " triangles"]:
     ids = subject.mesh.material_ids
-    last = len(subject.skins) - 1
-    return np.zeros(subject.mesh.triangle_count, np.int64) if ids is None else np.minimum(ids.astype(np.int64), last)
+    if ids is None:
+        return np.zeros(subject.mesh.triangle_count, np.int64)
+    return np.minimum(ids.astype(np.int64), len(subject.skins) - 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,25 +125,39 @@ class Shot:
 
     camera: Camera
     fragments: Fragments
-    triangles: np.ndarray
-    """Vertex numbers of the triangles that fragments count into."""
+    triangles: UInt32[np.ndarray, "drawn 3"]
+    """What fragments count into: the mesh's triangles without those that turn their back."""
 
-    ids: np.ndarray
-    points: np.ndarray
-    w: np.ndarray
-    lod: np.ndarray
+    ids: Int64[np.ndarray, " drawn"]
+    """Their materials."""
+
+    lod: Float32[np.ndarray, " drawn"]
+    """log2 of how many times longer a step in the picture is than the same step in UV."""
+
+    points: Float64[np.ndarray, "vertices 2"]
+    """In fragments, not pixels."""
+
+    w: Float64[np.ndarray, " vertices"]
     samples: int
 
 
 def shoot(subject: Subject, camera: Camera, *, width: int, height: int, samples: int = 2) -> Shot:
-    """Which triangle each fragment shows."""
+    """Which triangle each fragment shows, of those that face the camera or belong to a double-sided material."""
     points, depth, w = camera.project(subject.mesh.positions, width=width * samples, height=height * samples)
-    drawn = _drawn(subject, points)
+    areas, ids = doubled_areas(points, subject.mesh.triangles), _material_ids(subject)
+    drawn = (areas < 0) | np.array([skin.double_sided for skin in subject.skins])[ids]
     triangles = subject.mesh.triangles[drawn]
     triangles.flags.writeable = False  # like every mesh's, or the rasterizer would be compiled twice
-    fragments = rasterize(points, triangles, width=width * samples, height=height * samples, depth=depth)
-    lod = _levels_of_detail(subject, points)[drawn]
-    return Shot(camera=camera, fragments=fragments, triangles=triangles, ids=_material_ids(subject)[drawn], points=points, w=w, lod=lod, samples=samples)
+    return Shot(
+        camera=camera,
+        fragments=rasterize(points, triangles, width=width * samples, height=height * samples, depth=depth),
+        triangles=triangles,
+        ids=ids[drawn],
+        lod=_levels_of_detail(subject, areas)[drawn],
+        points=points,
+        w=w,
+        samples=samples,
+    )
 
 
 def light(subject: Subject, shot: Shot, *, studio: Studio | None = None) -> Float32[np.ndarray, "height width 4"]:
@@ -158,24 +167,38 @@ def light(subject: Subject, shot: Shot, *, studio: Studio | None = None) -> Floa
     image = np.zeros((rows, columns, 4), np.float32)
     vertices = subject.vertices.copy()
     vertices[:, 3] = shot.w
-    lights = studio.lights(shot.camera)
-    for number in np.unique(shot.ids):
-        skin = subject.skins[number]
-        lod = np.stack([shot.lod + np.float32(m.octaves) for m in skin.maps], axis=1)
-        maps = [array for m in skin.maps for array in (m.texels, m.levels)]
-
-        def work(first: int, last: int, wanted: np.ndarray = shot.ids == number, lod: np.ndarray = lod, skin: Skin = skin, maps: list[np.ndarray] = maps) -> None:
-            shade_rows(
-                shot.fragments.triangle, shot.fragments.bary, shot.triangles, wanted, vertices, lod, *maps, _TABLES, skin.factors,
-                shot.camera.eye, lights, studio.dome, shot.samples, image, first, last,
-            )  # fmt: skip
-
-        in_threads(work, rows, at_least=32)
+    for number in np.unique(shot.ids).tolist():
+        shade = _shader(subject.skins[number], shot, vertices, studio, wanted=shot.ids == number, image=image)
+        in_threads(shade, rows, at_least=32)
     return image
 
 
+def _shader(
+    skin: Skin, shot: Shot, vertices: Float32[np.ndarray, "vertices 17"], studio: Studio, *, wanted: np.ndarray, image: np.ndarray
+) -> Callable[[int, int], None]:
+    """What adds one material's light to a range of the image's rows."""
+    base, normal, orm, emissive = skin.maps
+    lod = np.stack([shot.lod + np.float32(each.octaves) for each in skin.maps], axis=1)
+    eye, lights = shot.camera.eye, studio.lights(shot.camera)
+
+    def shade(first: int, last: int) -> None:
+        shade_rows(
+            shot.fragments.triangle, shot.fragments.bary, shot.triangles, wanted, vertices, lod,
+            base.texels, base.levels, normal.texels, normal.levels, orm.texels, orm.levels, emissive.texels, emissive.levels,
+            _TABLES, skin.factors, eye, lights, studio.dome, shot.samples, image, first, last,
+        )  # fmt: skip
+
+    return shade
+
+
 def render_view(
-    mesh: Mesh, material: tuple[Material, ...] | Material | None = None, *, camera: Camera, width: int = 512, height: int = 512, samples: int = 2
+    mesh: Mesh,
+    material: tuple[Material, ...] | Material | None = None,
+    *,
+    camera: Camera,
+    width: int = 512,
+    height: int = 512,
+    samples: int = 2,
 ) -> UInt8[np.ndarray, "height width 4"]:
     """The mesh as the camera sees it under studio light: sRGB with straight alpha, transparent around the subject."""
     subject = prepare(mesh, material)

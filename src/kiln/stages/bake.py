@@ -38,8 +38,9 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
     from kiln.geometry.bake import Target, trace_texels
     from kiln.geometry.occlusion import openness
+    from kiln.render.surface import ready_for_surface
 
-    target = Target(asset.source)
+    target = Target(ready_for_surface(asset.source, asset.source_materials))
     context.progress(0.1, "tracing")
     hits = trace_texels(asset.mesh, target, size=params.size)
     _judge(hits, context)

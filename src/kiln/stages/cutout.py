@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -65,11 +65,10 @@ def cutout(picture: Picture, params: CutoutParams, context: Context) -> Picture:
     context.measure(**matte.measures, **confidence(matte.alpha))
     _warn_of_doubts(context)
     own_matte = picture.has_matte and not params.mask
-    pixels = np.dstack([picture.pixels[..., :3], matte.alpha])
-    cropped = crop(pixels, margin=params.margin)
-    cleaned = decontaminate(cropped, background=not own_matte)
-    context.note(f"cut to {cleaned.shape[1]} x {cleaned.shape[0]} of {picture.width} x {picture.height} pixels")
-    return replace(picture, pixels=cleaned, has_matte=True)
+    cleaned = decontaminate(np.dstack([picture.pixels[..., :3], matte.alpha]), background=not own_matte)
+    cropped = crop(cleaned, margin=params.margin)
+    context.note(f"cut to {cropped.shape[1]} x {cropped.shape[0]} of {picture.width} x {picture.height} pixels")
+    return replace(picture, pixels=cropped, has_matte=True)
 
 
 def _cut(picture: Picture, params: CutoutParams, context: Context) -> Matte:
@@ -128,9 +127,11 @@ def _read_scribble(path: str, picture: Picture) -> tuple[np.ndarray, np.ndarray]
 
 def _given_mask(picture: Picture, path: str) -> Matte:
     """The mask file as the matte: its alpha where it has any, else its brightness."""
+    import cv2
+
     pixels = _fitted(path, picture)
     transparent = pixels[..., 3].min() < 255
-    alpha = pixels[..., 3] if transparent else np.round(pixels[..., :3] @ np.float32([0.299, 0.587, 0.114])).astype(np.uint8)
+    alpha = pixels[..., 3] if transparent else cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY).astype(np.uint8)
     return Matte(alpha=alpha, notes=("the mask that was given is the matte",))
 
 
@@ -163,21 +164,23 @@ def refuse_useless(alpha: UInt8[np.ndarray, "height width"]) -> None:
 def confidence(alpha: UInt8[np.ndarray, "height width"]) -> dict[str, float]:
     """How sure a matte looks.
 
-    `coverage`: share of the picture; `border_touch`: share of the picture's border that the subject touches; `components`: separate parts;
-    `largest_component`: share of the subject in the largest; `softness`: share of the subject's area that is half transparent.
+    `coverage`: share of the picture; `border_touch`: share of the picture's border that the subject touches; `components`: separate parts
+    of at least 1/2000 of the subject; `largest_component`: share of the subject in the largest; `softness`: share of the subject's area
+    that is half transparent.
     """
     import cv2
 
     solid = alpha >= 128
-    count, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8), connectivity=8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8), connectivity=8)
     border = np.concatenate([solid[0], solid[-1], solid[1:-1, 0], solid[1:-1, -1]])
-    area = max(1, np.count_nonzero(solid))
+    area = max(1, int(np.count_nonzero(solid)))
+    parts = stats[1:, cv2.CC_STAT_AREA]
     return {
         "coverage": float(solid.mean()),
         "border_touch": float(border.mean()),
-        "components": float(count - 1),
-        "largest_component": float(stats[1:, cv2.CC_STAT_AREA].max(initial=0)) / area,
-        "softness": np.count_nonzero((alpha > 12) & (alpha < 243)) / area,
+        "components": float(np.count_nonzero(parts >= area / 2000)),
+        "largest_component": int(parts.max(initial=0)) / area,
+        "softness": int(np.count_nonzero((alpha > 12) & (alpha < 243))) / area,
     }
 
 
@@ -196,8 +199,9 @@ def crop(pixels: UInt8[np.ndarray, "height width 4"], *, margin: float) -> UInt8
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     rim = max(2, round(margin * max(bottom - top, right - left)))
-    padded = np.zeros((bottom - top + 2 * rim, right - left + 2 * rim, 4), np.uint8)
-    # What lies beyond the picture's border stays transparent; what lies inside it comes along, for unmixing needs the background.
-    y0, y1, x0, x1 = max(top - rim, 0), min(bottom + rim, len(pixels)), max(left - rim, 0), min(right + rim, pixels.shape[1])
-    padded[y0 - top + rim : y1 - top + rim, x0 - left + rim : x1 - left + rim] = pixels[y0:y1, x0:x1]
+    y0, y1, x0, x1 = top - rim, bottom + rim, left - rim, right + rim
+    part = pixels[max(y0, 0) : y1, max(x0, 0) : x1]
+    beyond = ((max(-y0, 0), max(y1 - len(pixels), 0)), (max(-x0, 0), max(x1 - pixels.shape[1], 0)))
+    padded = np.pad(part, (*beyond, (0, 0)), mode="edge")
+    padded[..., 3] = np.pad(part[..., 3], beyond)  # beyond the picture: the border's colours, and no subject
     return padded

@@ -29,7 +29,7 @@ def repair(asset: Asset, params: RepairParams, context: Context) -> Asset:
     from kiln.geometry.repair import repair as mend
 
     made = mend(asset.source, weld_tolerance=params.weld, floaters=params.floaters, holes=params.holes)
-    if made.after.triangles == 0:
+    if made.after.degenerate_triangles >= made.after.triangles:
         raise ModelError("repair: the mesh has no surface: every triangle has two corners at one point or no area")
     _check(made.before, made.after)
     for sentence in made.notes:

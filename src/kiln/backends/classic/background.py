@@ -56,15 +56,19 @@ class Background:
 def fit_background(
     lab: Float32[np.ndarray, "height width 3"], *, known: Bool[np.ndarray, "height width"], barred: Bool[np.ndarray, "height width"]
 ) -> Background:
-    """Model the background of a picture from its border and from `known` background; `barred` pixels are known not to be it."""
+    """Model the background of a picture from its border and from `known` background; `barred` pixels are known not to be it.
+
+    When the whole border is barred, it is used all the same: there is nothing else to start from.
+    """
     border = _border(lab.shape[:2])
+    border = border & ~barred if (border & ~barred).any() else border
     noise = _noise(lab, border)
     # Grain is smoothed away before slopes are taken, or it would wall the region in.
     blur = 1 + noise / 2
     smooth = cv2.GaussianBlur(lab, (0, 0), blur)
     slope = _slope(smooth) * blur  # an outline's slope is divided by the blur
     near = _NEAR + noise / 2
-    trend, seed = _fit_polynomial(smooth, (border | known) & ~barred, near=near)
+    trend, seed = _fit_polynomial(smooth, border, near=near)
     start = seed | known | (_corners(lab.shape[:2]) & ~barred)
     grown, lit = start, seed | known
     for _ in range(_ROUNDS):

@@ -75,16 +75,18 @@ def _grab_cut(lab: np.ndarray, background: Background, labels: np.ndarray) -> UI
     rows, columns = (np.flatnonzero((labels != cv2.GC_BGD).any(axis=axis)) for axis in (1, 0))
     window = np.s_[max(rows[0] - 8, 0) : rows[-1] + 9, max(columns[0] - 8, 0) : columns[-1] + 9]
     part = np.ascontiguousarray(labels[window])
-    models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(_SEED)
-    cv2.grabCut(np.ascontiguousarray(difference[window]), part, None, *models, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    no_box = (0, 0, 1, 1)  # not looked at when the start is a mask
+    cv2.grabCut(
+        np.ascontiguousarray(difference[window]), part, no_box, np.zeros((1, 65)), np.zeros((1, 65)), _ITERATIONS, cv2.GC_INIT_WITH_MASK
+    )
     labels = labels.copy()
     labels[window] = part
     return labels
 
 
 def _without_specks(mask: np.ndarray, subject: np.ndarray) -> Bool[np.ndarray, "h w"]:
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = areas >= _SPECK_SHARE * areas[1:].max(initial=0)
     kept[parts[subject]] = True

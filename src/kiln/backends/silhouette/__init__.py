@@ -1,4 +1,4 @@
-"""silhouette: shapes from outlines. One front picture is inflated, turned on a lathe or extruded; two to four pictures make a rounded hull."""
+"""silhouette: shapes from outlines. One picture is inflated, turned on a lathe or extruded; two to four views make a rounded hull."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ class SilhouetteOptions(Options):
         "hull: rounded cross-sections from 2 to 4 views; auto: chosen by measured symmetry and flatness",
     )
     thickness: float = Field(1.0, ge=0.1, le=3.0, description="Depth as a factor of the natural one")
-    bevel: float = Field(1.0, ge=0.0, le=4.0, description="Width of an extrusion's bevelled edge as a factor of the natural one; 0 is a sharp edge")
+    bevel: float = Field(
+        1.0, ge=0.0, le=4.0, description="Width of an extrusion's bevelled edge as a factor of the natural one; 0 is a sharp edge"
+    )
     detail: int = Field(280_000, ge=10_000, le=2_000_000, description="Triangles of the dense mesh, about")
-    relief: float = Field(1.0, ge=0.0, le=4.0, description="Height of the fine relief taken from the picture's shading, as a factor; 0 is off")
+    relief: float = Field(
+        1.0, ge=0.0, le=4.0, description="Height of the fine relief taken from the picture's shading, as a factor; 0 is off"
+    )
     back: Literal["auto", "mirror", "plain"] = Field(
         "auto",
         description="What a side that no picture shows looks like. mirror: the front again; plain: the material without its features; "

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from kiln.asset import VIEW_AZIMUTH_DEGREES, Picture
 from kiln.backends.silhouette.frame import HALF, PictureFrame, PlacedView
@@ -21,8 +21,8 @@ LARGEST_STRETCH = 0.12
 POOR_OVERLAP = 0.8
 """Below this overlap two opposite views are not the same subject in the same pose."""
 
-POOR_ROWS = 0.5
-"""Below this correlation of colours over height two views are hardly of the same subject."""
+POOR_COLORS = 0.25
+"""Below this share of common colours two views are hardly of the same subject. An astronaut's front and back share 0.6."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,7 +49,7 @@ def align_views(pictures: tuple[Picture, ...]) -> Alignment:
     overlap = 1.0
     for a, b in combinations(range(len(views)), 2):
         turned = (views[a].azimuth_degrees - views[b].azimuth_degrees) % 360
-        notes.append(_row_note(views[a], views[b]))
+        notes.append(_color_note(views[a], views[b]))
         if turned == 180:
             views[b], found = _laid_over(views[b], views[a])
             notes.append(_overlap_note(views[a], views[b], found))
@@ -64,12 +64,20 @@ def _overlap_note(a: PlacedView, b: PlacedView, overlap: float) -> str:
     return f"warning: {words} only: they do not look like one subject in one pose"
 
 
-def _row_note(a: PlacedView, b: PlacedView) -> str:
-    """A warning where the colours of two views at the same heights have little in common; empty where they agree."""
-    agreement = _agreement(_row_colors(a), _row_colors(b))
-    if agreement >= POOR_ROWS:
+def _color_note(a: PlacedView, b: PlacedView) -> str:
+    """A warning where two views have hardly a colour in common; empty where they agree."""
+    shared = float(np.minimum(_color_shares(a), _color_shares(b)).sum())
+    if shared >= POOR_COLORS:
         return ""
-    return f"warning: {a.picture.view} and {b.picture.view} agree little over height (correlation {agreement:.2f})"
+    return f"warning: {a.picture.view} and {b.picture.view} share only {shared:.0%} of their colours: they do not look like one subject"
+
+
+def _color_shares(view: PlacedView) -> Float32[np.ndarray, "4 8 8"]:
+    """The share of the subject's pixels in each of 4 x 8 x 8 classes of Lab colour."""
+    small = cv2.resize(view.picture.pixels, (128, 128), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small[..., :3], cv2.COLOR_RGB2LAB)
+    counts = cv2.calcHist([lab], [0, 1, 2], (small[..., 3] > HALF).view(np.uint8), [4, 8, 8], [0, 256, 48, 208, 48, 208])
+    return np.asarray(counts / max(float(counts.sum()), 1.0), np.float32)
 
 
 def _is_cut_off(alpha: UInt8[np.ndarray, "height width"]) -> bool:
@@ -87,7 +95,9 @@ def _row_colors(view: PlacedView, frame: PictureFrame | None = None) -> Float32[
     means = (lab * weight[..., None]).sum(axis=1) / np.where(count > 0, count, np.nan)[:, None]
     heights = 1 - (np.arange(ROWS) + 0.5) / ROWS
     rows = frame.to_pixels(np.stack([np.zeros(ROWS), heights], axis=1))[:, 1] - 0.5
-    return np.stack([np.interp(rows, np.arange(len(means)), channel, left=np.nan, right=np.nan) for channel in means.T], axis=1).astype(np.float32)
+    return np.stack([np.interp(rows, np.arange(len(means)), channel, left=np.nan, right=np.nan) for channel in means.T], axis=1).astype(
+        np.float32
+    )
 
 
 def _agreement(a: Float32[np.ndarray, "rows 3"], b: Float32[np.ndarray, "rows 3"]) -> float:
@@ -111,34 +121,32 @@ def _stretched(view: PlacedView, to: PlacedView, notes: list[str]) -> PlacedView
             found = _agreement(_row_colors(view, frame), wanted)
             if found > best + 1e-3:
                 best, best_frame = found, frame
-    notes.append(f"{view.picture.view} is cut off by its picture's border and was fitted to {to.picture.view} by colour (correlation {best:.2f})")
+    notes.append(
+        f"{view.picture.view} is cut off by its picture's border and was fitted to {to.picture.view} by colour (correlation {best:.2f})"
+    )
     return replace(view, frame=best_frame)
 
 
 def _laid_over(view: PlacedView, opposite: PlacedView) -> tuple[PlacedView, float]:
     """The view shifted sideways so that its mirrored outline overlaps the opposite one best, and that overlap."""
     step = 1 / ROWS
-    there, here = _mask(opposite, step), _mask(view, step)[:, ::-1]
+    half = int(np.ceil(max(v.picture.width * v.frame.metres_per_pixel for v in (view, opposite)) / step))
+    there, here = _mask(opposite, step, half), _mask(view, step, half)[:, ::-1]
     reach = there.shape[1] // 8
     overlaps = [_overlap(there, np.roll(here, shift, axis=1)) for shift in range(-reach, reach + 1)]
     best = int(np.argmax(overlaps))
     shift = best - reach
-    if 0 < best < len(overlaps) - 1:
-        before, at, after = overlaps[best - 1 : best + 2]
-        shift += 0.5 * (before - after) / min(before + after - 2 * at, -1e-9) * -1
     middle = view.frame.middle + shift * step / view.frame.metres_per_pixel
     return replace(view, frame=replace(view.frame, middle=middle)), float(overlaps[best])
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+def _overlap(a: Bool[np.ndarray, "rows columns"], b: Bool[np.ndarray, "rows columns"]) -> float:
     return float((a & b).sum() / max(int((a | b).sum()), 1))
 
 
-def _mask(view: PlacedView, step: float) -> np.ndarray:
-    """The subject on a grid of this step (metres), the middle column over the origin, twice as wide as the view."""
-    half = int(np.ceil(view.picture.width * view.frame.metres_per_pixel / step))
-    half = max(half, 2 * ROWS)
+def _mask(view: PlacedView, step: float, half: int) -> Bool[np.ndarray, "rows columns"]:
+    """The subject on a grid of this step (metres): `half` columns on each side of the middle one, which is over the origin."""
     x, y = np.arange(-half, half + 1) * step, 1 - (np.arange(ROWS) + 0.5) * step
     pixels = (view.frame.to_pixels(np.stack(np.meshgrid(x, y), axis=-1)) - 0.5).astype(np.float32)
     alpha = cv2.remap(view.picture.alpha, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return alpha > HALF
+    return np.asarray(alpha > HALF)

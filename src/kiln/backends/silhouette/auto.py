@@ -1,7 +1,7 @@
 """auto: which way of making a shape suits an outline, from measured symmetry and flatness, and why, in one sentence.
 
-inflate is right more often than not and never badly wrong, so the others must earn it. Thresholds were set on cut-out game subjects and drawn
-shapes: what is turned (bottles, lanterns, trees), what is flat (swords, shields, boards) and what only looks like it (crates seen
+inflate is right more often than not and never badly wrong, so the others must earn it. Thresholds were set on cut-out game subjects and
+drawn shapes: what is turned (bottles, lanterns, trees), what is flat (swords, shields, boards) and what only looks like it (crates seen
 corner-on, people with arms spread, balls, skewers).
 """
 
@@ -20,7 +20,7 @@ from kiln.backends.silhouette.lathe import body, core_share, find_axis
 from kiln.backends.silhouette.outline import Outline, OutlineGrid
 
 CELLS = 200
-"""Rows of the grid that is measured."""
+"""Of the grid that is measured, along the subject's longer side."""
 
 COLOUR_PIXELS = 160
 RINGS = 24
@@ -59,7 +59,7 @@ class Traits:
     """Share of the height at which the axis is inside."""
 
     pole: float
-    """Share of the rows that are less than a third as wide as the widest: high for a hammer, a staff, a lamp post."""
+    """Share of the rows that are less than a fifth as wide as the widest: high for a hammer or a lamp post, low for a toadstool."""
 
     foot_on_axis: bool
     """Whether the lowest rows are on the axis: it stands on one foot, not on two."""
@@ -115,10 +115,14 @@ def _flat(t: Traits) -> Choice | None:
         reason = f"a slim blade: typical width {t.slimness:.1%} of its length, {t.grey:.0%} of it grey as metal"
         return Choice(method="extrude", reason=reason)
     if t.solidity > 0.93 and t.symmetry > 0.95 and 0.6 < t.aspect < 1.3 and t.on_axis > 0.97 and t.top > 0.6 and t.bottom < 0.55:
-        reason = f"the outline of a shield: {t.symmetry:.0%} mirror-symmetric, {t.solidity:.0%} of its convex hull, broad above, pointed below"
+        reason = (
+            f"the outline of a shield: {t.symmetry:.0%} mirror-symmetric, {t.solidity:.0%} of its convex hull, broad above, pointed below"
+        )
         return Choice(method="extrude", reason=reason, curved=True)
     if t.solidity > 0.97 and t.symmetry > 0.97 and 0.92 < t.aspect < 1.08 and t.top < 0.6 and t.rings > 8:
-        return Choice(method="extrude", reason=f"a round shield: a disc with rings {t.rings:.0f} Lab units apart, which no ball has", curved=True)
+        return Choice(
+            method="extrude", reason=f"a round shield: a disc with rings {t.rings:.0f} Lab units apart, which no ball has", curved=True
+        )
     if t.length > 1.6 and t.handle > 0.4 and t.length_symmetry < 0.8 and t.grey > 0.35:
         reason = f"a blade on a handle: {t.handle:.0%} of its length is slim, {t.grey:.0%} of it grey as metal, all on one side"
         return Choice(method="extrude", reason=reason)
@@ -137,7 +141,9 @@ def _turned(t: Traits) -> Choice | None:
     if boxy or not stands or not alike or t.pole > 0.55:
         return None
     handle = ", its handle left aside" if t.handled else ""
-    reason = f"upright and {t.symmetry:.0%} mirror-symmetric{handle} (at least {least:.0%} for this width); turning covers {t.core:.0%} of it"
+    reason = (
+        f"upright and {t.symmetry:.0%} mirror-symmetric{handle} (at least {least:.0%} for this width); turning covers {t.core:.0%} of it"
+    )
     return Choice(method="lathe", reason=reason)
 
 
@@ -148,7 +154,7 @@ def _why_inflated(t: Traits) -> str:
 
 def measure(outline: Outline, picture: Picture) -> Traits:
     """The traits that `choose` looks at."""
-    grid = outline.sample(1 / CELLS)
+    grid = outline.sample(max(outline.size) / CELLS)
     inside = grid.inside
     axis = find_axis(body(grid))
     whole = find_axis(grid).symmetry
@@ -164,7 +170,7 @@ def measure(outline: Outline, picture: Picture) -> Traits:
         on_axis=float(inside[column, rows].mean()),
         foot_on_axis=bool(inside[column, rows[: 2 * edge]].mean() > 0.6),
         aspect=float(across.sum() / len(rows)),
-        pole=float((widths < widths.max() / 3).mean()),
+        pole=float((widths < widths.max() / 5).mean()),
         solidity=outline.solidity,
         top=float(widths[-edge] / widths.max()),
         bottom=float(widths[edge - 1] / widths.max()),
@@ -186,7 +192,7 @@ def _long_traits(outline: Outline) -> dict[str, float]:
     """Traits along the long axis of inertia. The tightest box's would not do: a sword's lies askew, from its guard to its tip."""
     points = np.argwhere(outline.distance > 0)[:, ::-1].astype(np.float64)
     middle = points.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov((points - middle).T) + 1e-9 * np.eye(2))
+    _, axes = np.linalg.eigh(np.cov((points - middle).T, ddof=0) + 1e-9 * np.eye(2))
     across, along = axes.T
     wide, longest = (float(np.ptp(points @ axis)) + 1 for axis in (across, along))
     typical = 4 * float(outline.distance[outline.distance > 0].mean())

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from kiln.backends.silhouette.spread import extend, rim_depth, spread
+from kiln.backends.silhouette.spread import RIM_PIXELS, rim_depth, spread
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
 
 WALK_PIXELS = 180
@@ -33,16 +33,15 @@ UPHILL = 0.12
 SIDEWAYS = 0.004
 """What a step to the side costs: the deeper inside, the more a thing belongs to this side."""
 
-DOUBTFUL, SURE = 2.3, 4.0
-"""Costs of the walk above which a pixel may be, and is, a feature. A part counts as a whole: a cheek goes with its eye."""
+DOUBTFUL, SURE = 2.0, 4.6
+"""Costs of the walk above which a pixel may be, and is, a feature."""
 
-NEIGHBOURHOOD = 3
-"""Pixels (of the small picture) around a feature within which half the cost is enough: features come in groups."""
+NEIGHBOURHOOD = 6
+"""Pixels (of the small picture) around a feature within which the doubtful goes with it: a cheek with its eye."""
 
-FIGURE, PANELS = 0.42, 0.56
-"""Shares of a subject that are hard to reach. Up to the first it is a figure with features, and all go. From the second on it is panels all
-over (a crate, a house), and its far side is taken to have them too; between, only the surest go. Measured: goblin 0.36, girl 0.34, dragon
-0.24; wooden house 0.57, mushroom house 0.62, crate and mailbox more."""
+FIGURE, PANELS = 2.4, 3.4
+"""Costs that 65 % of a subject stay below. Up to the first it is a figure with features, which all go. From the second on it is panels all
+over, and its far side is taken to have them too. Measured: bear 0.8, girl 1.9, goblin 2.0; biplane 3.7, wooden house 4.5, crate 6.8."""
 
 RIM_LIGHT = 0.009
 """Width of the outline's light, in heights of the subject: it comes from behind in the picture and must not be painted on the back."""
@@ -85,14 +84,15 @@ def plain_back(pixels: UInt8[np.ndarray, "height width 4"]) -> Backplate:
     return Backplate(pixels=_dissolve(pixels, feature), dissolved=share)
 
 
-def soft_sides(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "height width 4"]:
+def soft_sides(
+    pixels: UInt8[np.ndarray, "height width 4"], open_: UInt8[np.ndarray, "height width 4"]
+) -> UInt8[np.ndarray, "height width 4"]:
     """The picture with every patch smaller than SMALLEST_PATCH gone into what surrounds it (a median), but its fine grain kept.
 
+    `open_` is the picture carried on beyond its outline, by `spread.extend`.
     A side is painted with the picture reflected about its rim; whole eyes, spots and windows would show twice there, like an inkblot.
     """
-    open_ = extend(pixels)
-    rows = np.flatnonzero((pixels[..., 3] > 127).any(axis=1))
-    tall = float(np.ptp(rows) + 1) if len(rows) else 1.0
+    tall = _height(pixels[..., 3])
     scale = min(1.0, SIDE_PIXELS / tall)
     small = cv2.resize(open_[..., :3], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     window = 2 * max(1, round(SMALLEST_PATCH * tall * scale)) + 1
@@ -109,44 +109,33 @@ def _feature_map(pixels: UInt8[np.ndarray, "height width 4"]) -> Float32[np.ndar
     scale = min(1.0, WALK_PIXELS / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    cost = _walk(cv2.medianBlur(np.ascontiguousarray(small[..., :3]), 5), small[..., 3] > 200)
-    soft = cv2.GaussianBlur(_figure_features(cost, small[..., 3] > 200).astype(np.float32), (0, 0), 1.2)
+    inside = small[..., 3] > 200
+    cost = _walk(cv2.medianBlur(np.ascontiguousarray(small[..., :3]), 5), inside)
+    soft = cv2.GaussianBlur(_islands(cost * _figure_share(cost, inside), inside).astype(np.float32), (0, 0), 1.2)
     return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _figure_features(cost: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """The parts to dissolve: all of a figure's, fewer the more the subject is made of panels."""
-    whole = max(int(inside.sum()), 1)
-    found = _islands(cost)
-    share = float((found & inside).sum()) / whole
-    allowed = share * float(np.clip((PANELS - share) / (PANELS - FIGURE), 0, 1))
-    for _ in range(12):
-        if share <= allowed:
-            return found
-        cost = cost * np.float32(0.8)
-        found = _islands(cost)
-        share = float((found & inside).sum()) / whole
-    return np.zeros_like(found)
+def _figure_share(cost: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> np.float32:
+    """1 for a figure with features, 0 for a subject that is panels all over."""
+    if not inside.any():
+        return np.float32(0)
+    return np.float32(np.clip((PANELS - np.percentile(cost[inside], 65)) / (PANELS - FIGURE), 0, 1))
 
 
-def _islands(cost: Float32[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Parts that are hard to reach, each with something that is surely a feature in it; thin lines are no parts, and gaps are closed."""
-    hard = cv2.morphologyEx((cost > DOUBTFUL).view(np.uint8), cv2.MORPH_OPEN, _disc(1))
-    _, part = cv2.connectedComponents(hard, connectivity=4)
-    most = np.zeros(int(part.max()) + 1, np.float32)
-    np.maximum.at(most, part, cost)
-    most[0] = 0
-    sure = (most > SURE)[part].view(np.uint8)
-    beside = cv2.dilate(sure, _disc(NEIGHBOURHOOD)) & (cost > DOUBTFUL / 2)
-    closed = cv2.morphologyEx(np.pad(sure | beside, 8), cv2.MORPH_CLOSE, _disc(4))[8:-8, 8:-8]
-    return cv2.dilate(_filled(closed), _disc(1)) > 0
+def _islands(cost: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+    """What is surely a feature, and what is doubtful around it; thin lines are no features, and gaps are closed."""
+    core = cv2.morphologyEx((cost > SURE).view(np.uint8), cv2.MORPH_OPEN, _disc(1))
+    around = np.asarray(cv2.dilate(core, _disc(NEIGHBOURHOOD)), np.uint8) & (cost > DOUBTFUL)
+    closed = cv2.morphologyEx(np.pad(core | around, 8), cv2.MORPH_CLOSE, _disc(4))[8:-8, 8:-8]
+    return cv2.dilate(_filled(closed, inside), _disc(2)) > 0
 
 
-def _filled(mask: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """The mask without its holes."""
-    padded = np.pad(mask, 1)
-    cv2.floodFill(padded, None, (0, 0), 2)
-    return (padded[1:-1, 1:-1] != 2).view(np.uint8)
+def _filled(mask: UInt8[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """The mask without holes, a hole being what does not reach the outside of the subject."""
+    part = np.asarray(cv2.connectedComponents((mask == 0).view(np.uint8), connectivity=4)[1], np.int32)
+    reaches_out = np.zeros(int(part.max()) + 1, bool)
+    reaches_out[part[~inside & (mask == 0)]] = True
+    return ((mask > 0) | ~reaches_out[part]).view(np.uint8)
 
 
 def _disc(radius: int) -> UInt8[np.ndarray, "d d"]:
@@ -155,7 +144,7 @@ def _disc(radius: int) -> UInt8[np.ndarray, "d d"]:
 
 def _walk(colors: UInt8[np.ndarray, "h w 3"], inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """The least cost of reaching each pixel from the outline; 0 outside."""
-    lab = cv2.cvtColor(colors.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * np.float32([LIGHTNESS_WEIGHT, 1, 1])
+    lab = cv2.cvtColor(colors.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * np.array([LIGHTNESS_WEIGHT, 1, 1], np.float32)
     number = np.arange(inside.size).reshape(inside.shape)
     starts, ends, costs = [], [], []
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -183,20 +172,27 @@ def _neighbours(number: np.ndarray, down: int, across: int) -> tuple[np.ndarray,
     return first.ravel(), second.ravel()
 
 
-def _dissolve(pixels: UInt8[np.ndarray, "height width 4"], feature: Float32[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width 4"]:
+def _dissolve(
+    pixels: UInt8[np.ndarray, "height width 4"], feature: Float32[np.ndarray, "height width"]
+) -> UInt8[np.ndarray, "height width 4"]:
     """The picture with its features and its rim light replaced by a smooth continuation of the rest, with the rest's grain."""
     alpha = pixels[..., 3]
     linear = srgb_to_linear(pixels[..., :3])
-    rows = np.flatnonzero((alpha > 127).any(axis=1))
-    tall = float(rows[-1] - rows[0] + 1) if len(rows) else 1.0
+    tall = _height(alpha)
     depth = rim_depth(alpha)
-    kept = np.clip(depth - RIM_LIGHT * tall, 0, 1) * (1 - feature)
+    kept = np.clip(depth - max(RIM_PIXELS, RIM_LIGHT * tall), 0, 1) * (1 - feature)
     # Next to a feature lie its soft edge and its shadow: they are shown, faintly, but never spread.
     clear = cv2.erode(kept, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(CLEARANCE * tall) + 1,) * 2))
     known = np.maximum(np.maximum(clear, kept * 1e-2), (depth > 0) * 1e-4).astype(np.float32)
     filled = _spread_sideways(linear, known) * (1 + _grain(linear, clear, tall))[..., None]
     mixed = linear * kept[..., None] + filled * (1 - kept[..., None])
     return np.dstack([linear_to_srgb(mixed.astype(np.float32)), np.full(alpha.shape, 255, np.uint8)])
+
+
+def _height(alpha: UInt8[np.ndarray, "height width"]) -> float:
+    """Rows from the subject's top to its bottom; 1 where there is none."""
+    rows = np.flatnonzero((alpha > 127).any(axis=1))
+    return float(np.ptp(rows) + 1) if len(rows) else 1.0
 
 
 def _spread_sideways(colors: Float32[np.ndarray, "height width 3"], known: Float32[np.ndarray, "height width"]) -> np.ndarray:

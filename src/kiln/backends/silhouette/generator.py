@@ -27,8 +27,8 @@ from kiln.errors import RecipeError
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.relax import relax_along_surface
 
-DRAFT_SPACING = 1 / 110
-"""Metres; a coarse solid tells how fine the grid must be for the triangles asked for."""
+DRAFT_CELLS = 110
+"""Across the subject, the mean of width and height; a coarse solid tells how fine the grid must be for the triangles asked for."""
 
 ROUGHNESS = 0.8
 
@@ -49,7 +49,7 @@ class SilhouetteGenerator:
     def generate(self, pictures: tuple[Picture, ...], options: SilhouetteOptions, progress: Progress) -> Generation:
         """A closed manifold mesh, 1 m tall, standing on y = 0, with the pictures projected onto it."""
         progress(0.0, "outline")
-        shape = _from_views(pictures, options) if _wants_hull(pictures, options) else _from_one(_front(pictures), options)
+        shape = _from_views(pictures, options) if _wants_hull(pictures, options) else _from_front(pictures, options)
         progress(0.4, "relief")
         mesh = add_relief(relax_along_surface(shape.mesh), shape.views, strength=options.relief)
         mesh = replace(mesh, normals=smooth_normals(mesh))
@@ -66,9 +66,13 @@ def _wants_hull(pictures: tuple[Picture, ...], options: SilhouetteOptions) -> bo
     return options.method == "hull" or (options.method == "auto" and len(pictures) > 1)
 
 
-def _front(pictures: tuple[Picture, ...]) -> Picture:
-    """The picture a single-view method works from: the front, else the first."""
-    return next((picture for picture in pictures if picture.view == "front"), pictures[0])
+def _from_front(pictures: tuple[Picture, ...], options: SilhouetteOptions) -> Shape:
+    """The shape a single-view method makes of the front, or of the first picture where there is no front."""
+    used = next((picture for picture in pictures if picture.view == "front"), pictures[0])
+    unused = ", ".join(picture.view for picture in pictures if picture is not used)
+    shape = _from_one(used, options)
+    note = f"{options.method} uses the {used.view} picture only; not used: {unused}"
+    return replace(shape, notes=(*shape.notes, note)) if unused else shape
 
 
 def _from_views(pictures: tuple[Picture, ...], options: SilhouetteOptions) -> Shape:
@@ -82,9 +86,11 @@ def _from_one(picture: Picture, options: SilhouetteOptions) -> Shape:
     outline = trace_outline(picture.alpha)
     choice = _choice(outline, picture, options)
     build = _builder(outline, choice, options)
-    mesh = to_mesh(build(spacing=spacing_for(build(spacing=DRAFT_SPACING), triangles=options.detail)))
+    mesh = to_mesh(build(spacing=spacing_for(build(spacing=sum(outline.size) / 2 / DRAFT_CELLS), triangles=options.detail)))
     view = PlacedView(picture=picture, azimuth_degrees=VIEW_AZIMUTH_DEGREES[picture.view], frame=outline.frame)
-    return Shape(mesh=_turned_to(mesh, view), views=(view,), method=choice.method, notes=(f"{choice.method}: {choice.reason}", *outline.notes))
+    return Shape(
+        mesh=_turned_to(mesh, view), views=(view,), method=choice.method, notes=(f"{choice.method}: {choice.reason}", *outline.notes)
+    )
 
 
 def _choice(outline: Outline, picture: Picture, options: SilhouetteOptions) -> Choice:

@@ -95,7 +95,7 @@ def _inflated(front: Outline | None, side: Outline | None, detail: int) -> Mesh:
         raise ValueError("build_hull: no views")
     spacing = spacing_for(inflate(outline, spacing=COARSE), triangles=detail)
     mesh = to_mesh(inflate(outline, spacing=spacing))
-    return mesh if front is not None else replace(mesh, positions=mesh.positions[:, [2, 1, 0]] * np.float32([1, 1, -1]))
+    return mesh if front is not None else replace(mesh, positions=mesh.positions[:, [2, 1, 0]] * np.array([1, 1, -1], np.float32))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,7 +110,9 @@ def _section_mesh(front: Outline, side: Outline, spacing: float) -> Mesh:
     across, along = _profile(front, spacing), _profile(side, spacing)
     rows = max(across.height.shape[1], along.height.shape[1])
     field = _field(_padded(across, rows), _padded(along, rows))
-    return polygonize(field, origin=(*across.grid.origin, -along.grid.origin[0] - spacing * (len(along.height) - 1)), spacing=(spacing,) * 3)
+    return polygonize(
+        field, origin=(*across.grid.origin, -along.grid.origin[0] - spacing * (len(along.height) - 1)), spacing=(spacing,) * 3
+    )
 
 
 def _padded(profile: Profile, rows: int) -> Profile:

@@ -1,7 +1,8 @@
 """inflate: a rounded body from any outline.
 
-Half depth is sqrt(2 u), where u solves the screened Poisson equation -Δu + u / L² = 1 inside, u = 0 on the outline. A long limb of half-width w
-gets depth w, a circular section; a disc of radius r gets r / sqrt 2; wide areas level off at sqrt(2) L instead of ballooning.
+Half depth is sqrt(2 u), where u solves the screened Poisson equation -Δu + u / L² = 1 inside, u = 0 on the outline. A long limb of
+half-width w gets half depth w, a circular section; a disc of radius r gets r / sqrt 2; wide areas level off at sqrt(2) L instead of
+ballooning.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ SPREAD_SOLIDITY, SPREAD_EDGE = 0.68, 0.2
 COMPACT_SOLIDITY, COMPACT_EDGE = 0.9, 0.65
 """A compact one (a crate, a house) is a body all over; seen from above it is a rounded lens, not a slab."""
 
-COMPACT_DEPTH = 1.2
-"""Depth of a compact subject over that of one that spreads; sqrt(2 u) alone makes a disc 0.7 as deep as wide, less where it levels off."""
+SLIM, ROUND = 0.55, 0.9
+"""Typical half-width over the radius of a disc of the same area; 1 for a disc, 0.5 for a rod 14 times as long as wide."""
+
+ROUND_DEPTH = 1.2
+"""Depth of a round subject over that of a slim one; sqrt(2 u) alone makes a disc 0.7 as deep as wide, less where it levels off."""
 
 BACK = 0.9
 """Depth behind the outline over depth before it: bellies, noses and toes stand out to the front."""
@@ -39,10 +43,10 @@ BACK = 0.9
 def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Solid:
     """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth."""
     grid = outline.sample(spacing)
-    solidity = (SPREAD_SOLIDITY, COMPACT_SOLIDITY)
-    edge = float(np.interp(outline.solidity, solidity, (SPREAD_EDGE, COMPACT_EDGE)))
-    depth = thickness * float(np.interp(outline.solidity, solidity, (1, COMPACT_DEPTH)))
-    u = solve(outline, spacing=spacing, level=FULLNESS * float(np.sqrt(outline.area / np.pi)), edge=edge)
+    radius = float(np.sqrt(outline.area / np.pi))
+    edge = float(np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (SPREAD_EDGE, COMPACT_EDGE)))
+    depth = thickness * float(np.interp(outline.half_width / radius, (SLIM, ROUND), (1, ROUND_DEPTH)))
+    u = solve(outline, spacing=spacing, level=FULLNESS * radius, edge=edge)
     return Solid(grid=grid, squared=(2 * depth**2) * beyond_rim(u, grid), back=BACK)
 
 
@@ -52,17 +56,17 @@ def solve(outline: Outline, *, spacing: float, level: float, edge: float = 1.0) 
 
     Each grid starts from the solution on one twice as coarse, which has settled everything but the finest ripples.
     """
-    grid = outline.sample(spacing)
+    return _solve_on(outline.sample(spacing), outline, level, edge)
+
+
+def _solve_on(grid: OutlineGrid, outline: Outline, level: float, edge: float) -> Float32[np.ndarray, "nx ny"]:
     diagonal = _diagonal(grid, _screen(grid, level, edge))
+    u, sweeps = np.zeros_like(grid.distance), 2 * sum(grid.distance.shape)
     if min(grid.distance.shape) > COARSEST_POINTS:
-        coarse = solve(outline, spacing=2 * spacing, level=level, edge=edge)
-        coarse_origin = outline.sample(2 * spacing).origin
-        u = np.where(diagonal > 0, _resample(coarse, coarse_origin, 2 * spacing, grid), np.float32(0))
+        coarse = outline.sample(2 * grid.spacing)
+        u = np.where(diagonal > 0, _resample(_solve_on(coarse, outline, level, edge), coarse, grid), u)
         sweeps = SWEEPS
-    else:
-        u = np.zeros_like(grid.distance)
-        sweeps = 2 * sum(grid.distance.shape)
-    relax(u, diagonal, float(spacing**2), OVER_RELAXATION, sweeps)
+    relax(u, diagonal, float(grid.spacing**2), OVER_RELAXATION, sweeps)
     return u
 
 
@@ -82,7 +86,7 @@ def _diagonal(grid: OutlineGrid, screen: Float32[np.ndarray, "nx 1"]) -> Float32
     """The equation's diagonal at each point, 0 outside; a neighbour beyond the rim counts by how near the rim is (Gibou et al. 2002)."""
     d = grid.distance
     inside = grid.inside
-    total = 2 * screen * np.float32(grid.spacing**2) + np.float32(0) * d
+    total = np.broadcast_to(2 * screen * np.float32(grid.spacing**2), d.shape).copy()
     for axis, shift in ((0, 1), (0, -1), (1, 1), (1, -1)):
         other = np.roll(d, shift, axis=axis)
         share = np.clip(d / np.maximum(d - other, np.float32(1e-12)), LEAST_RIM_SHARE, 1)
@@ -103,10 +107,8 @@ def _screen(grid: OutlineGrid, level: float, edge: float) -> Float32[np.ndarray,
     return (1 / levels**2).astype(np.float32)
 
 
-def _resample(
-    values: Float32[np.ndarray, "mx my"], origin: tuple[float, float], spacing: float, grid: OutlineGrid
-) -> Float32[np.ndarray, "nx ny"]:
+def _resample(values: Float32[np.ndarray, "mx my"], grid: OutlineGrid, onto: OutlineGrid) -> Float32[np.ndarray, "nx ny"]:
     """Values of one grid at the points of another."""
-    column = (grid.x() - np.float32(origin[0])) / np.float32(spacing) + np.float32(0) * grid.y()
-    row = (grid.y() - np.float32(origin[1])) / np.float32(spacing) + np.float32(0) * grid.x()
+    x, y = np.broadcast_arrays(onto.x() - np.float32(grid.origin[0]), onto.y() - np.float32(grid.origin[1]))
+    column, row = (np.ascontiguousarray(a) / np.float32(grid.spacing) for a in (x, y))
     return np.asarray(cv2.remap(values, row, column, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -74,8 +74,8 @@ def lathe(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Solid:
 def core_squared(grid: OutlineGrid, axis_x: float) -> Float32[np.ndarray, "nx ny"]:
     """Squared half depth of the turned core, not positive beyond it.
 
-    Where the two rims of a row are nearly as far from the axis the section is made of two half ellipses that reach exactly to them: a circle
-    would leave a sliver on one side, which shows as a seam from top to bottom.
+    Where the two rims of a row are nearly as far from the axis the section is made of two half ellipses that reach exactly to them: a
+    circle would leave a sliver on one side, which shows as a seam from top to bottom.
     """
     right = _reach(grid.distance, grid.x()[:, 0], axis_x, grid.spacing)
     left = _reach(grid.distance[::-1], -grid.x()[::-1, 0], -axis_x, grid.spacing)
@@ -101,7 +101,9 @@ def core_share(grid: OutlineGrid, axis_x: float) -> float:
     return float(((core_squared(grid, axis_x) > 0) & grid.inside).sum() / max(int(grid.inside.sum()), 1))
 
 
-def _reach(distance: Float32[np.ndarray, "nx ny"], x: Float32[np.ndarray, " nx"], axis_x: float, spacing: float) -> Float32[np.ndarray, " ny"]:
+def _reach(
+    distance: Float32[np.ndarray, "nx ny"], x: Float32[np.ndarray, " nx"], axis_x: float, spacing: float
+) -> Float32[np.ndarray, " ny"]:
     """In each row, how far towards +x the subject goes on from the axis without a gap, metres."""
     first = int(np.clip(np.rint((axis_x - x[0]) / spacing), 0, len(x) - 2))
     part = distance[first:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,6 +14,10 @@ from kiln.errors import PictureError
 
 MARGIN_PIXELS = 4
 """Kept free around the subject, so that one that touches the picture's border still has an outside."""
+
+GRID_MARGIN_CELLS = 3
+LEAST_PIXELS = 8
+"""A subject must be at least so many pixels wide or tall."""
 
 DUST_SHARE = 4e-4
 """A part smaller than this share of the subject is dust: 36 pixels of a 300 x 300 pixel subject."""
@@ -30,7 +35,10 @@ THIN_CELLS = 0.75
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutlineGrid:
-    """Signed distance to the outline (metres, positive inside) on a square grid in the front plane; point (i, j) is at origin + spacing (i, j)."""
+    """Signed distance to the outline (metres, positive inside) on a square grid in the picture's plane.
+
+    Point (i, j) is at origin + spacing * (i, j).
+    """
 
     distance: Float32[np.ndarray, "nx ny"]
     origin: tuple[float, float]
@@ -65,28 +73,36 @@ class Outline:
     frame: PictureFrame
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def area(self) -> float:
         """Square metres."""
         return float((self.distance > 0).sum()) * self.frame.metres_per_pixel**2
 
-    @property
+    @cached_property
+    def half_width(self) -> float:
+        """Typical distance from the middle of a part to its rim, metres: the radius, for a disc."""
+        return 3 * float(self.distance[self.distance > 0].mean()) * self.frame.metres_per_pixel
+
+    @cached_property
     def solidity(self) -> float:
         """Area over that of the convex hull."""
         points = np.argwhere(self.distance > 0).astype(np.int32)
-        # The hull runs through pixel centres; half its length and one more makes up for the half pixel around them (Pick's theorem).
+        # The hull runs through pixel centres; half its length and one more is what the half pixel around them holds (Pick's theorem).
         hull = cv2.convexHull(points)
         return float(len(points) / (cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1))
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the subject's box, metres."""
+        height, width = self.distance.shape
+        border = 2 * (MARGIN_PIXELS + 1)
+        return (width - border) * self.frame.metres_per_pixel, (height - border) * self.frame.metres_per_pixel
+
     def sample(self, spacing: float) -> OutlineGrid:
-        """The outline on a grid of this spacing (metres), symmetric about x = 0. Parts thinner than the grid are kept by making them as wide."""
+        """The outline on a grid of this spacing (metres), symmetric about x = 0. Parts thinner than a cell are made as wide."""
         pixels_per_cell = spacing / self.frame.metres_per_pixel
         distance = _keep_thin_parts(self.distance, THIN_CELLS * pixels_per_cell) if pixels_per_cell > 1 else self.distance
-        height, width = distance.shape
-        half = max(self.frame.middle - self.corner[0], self.corner[0] + width - self.frame.middle) / pixels_per_cell
-        columns = int(np.ceil(half)) + 1
-        x = (np.arange(-columns, columns + 1) * spacing).astype(np.float32)
-        y = (np.arange(-2, int(np.ceil(height / pixels_per_cell)) + 2) * spacing).astype(np.float32)
+        x, y = self._cells(spacing)
         pixels = self.frame.to_pixels(np.stack(np.meshgrid(x, y), axis=-1)) - self.corner - 0.5
         smooth = cv2.INTER_CUBIC if pixels_per_cell < 1 else cv2.INTER_LINEAR
         column, row = pixels[..., 0].astype(np.float32), pixels[..., 1].astype(np.float32)
@@ -94,14 +110,28 @@ class Outline:
         metres = np.ascontiguousarray(sampled.T) * np.float32(self.frame.metres_per_pixel)
         return OutlineGrid(distance=metres, origin=(float(x[0]), float(y[0])), spacing=spacing)
 
+    def _cells(self, spacing: float) -> tuple[Float32[np.ndarray, " nx"], Float32[np.ndarray, " ny"]]:
+        """x and y of a grid's points, metres: the subject's box and GRID_MARGIN_CELLS around it, wherever its frame puts it."""
+        inner = np.array(self.distance.shape[::-1]) - (MARGIN_PIXELS + 1)
+        box = self.frame.to_metres(np.array(self.corner) + np.stack([np.full(2, MARGIN_PIXELS + 1), inner]))
+        columns = int(np.ceil(np.abs(box[:, 0]).max() / spacing)) + GRID_MARGIN_CELLS
+        low, high = int(np.floor(box[1, 1] / spacing)), int(np.ceil(box[0, 1] / spacing))
+        rows = np.arange(low - GRID_MARGIN_CELLS, high + GRID_MARGIN_CELLS + 1)
+        return (np.arange(-columns, columns + 1) * spacing).astype(np.float32), (rows * spacing).astype(np.float32)
+
 
 def trace_outline(alpha: UInt8[np.ndarray, "height width"]) -> Outline:
-    """The outline of a matte, without dust and pinholes. PictureError when no pixel is at least half covered."""
+    """The outline of a matte, without dust and pinholes. PictureError when it is empty or smaller than LEAST_PIXELS."""
     if not (alpha > HALF).any():
-        raise PictureError("the matte is empty: no pixel is more than half covered. Run cutout first, or give a picture with a clear subject")
+        raise PictureError(
+            "the matte is empty: no pixel is more than half covered. Run cutout first, or give a picture with a clear subject"
+        )
     clean, notes = _without_flaws(alpha)
     frame = PictureFrame.of_matte(clean)
     rows, columns = np.flatnonzero((clean > HALF).any(axis=1)), np.flatnonzero((clean > HALF).any(axis=0))
+    if max(np.ptp(rows), np.ptp(columns)) + 1 < LEAST_PIXELS:
+        size = f"{np.ptp(columns) + 1} x {np.ptp(rows) + 1}"
+        raise PictureError(f"the subject is only {size} pixels: give a picture in which it is at least {LEAST_PIXELS} pixels wide or tall")
     padded = np.pad(clean, MARGIN_PIXELS + 1)
     crop = padded[rows[0] : rows[-1] + 2 * MARGIN_PIXELS + 3, columns[0] : columns[-1] + 2 * MARGIN_PIXELS + 3]
     corner = (int(columns[0]) - MARGIN_PIXELS - 1, int(rows[0]) - MARGIN_PIXELS - 1)
@@ -111,13 +141,13 @@ def trace_outline(alpha: UInt8[np.ndarray, "height width"]) -> Outline:
 def signed_distance(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
     """Distance of each pixel's centre to the contour alpha = 1/2, pixels, positive inside.
 
-    After Gustavson and Strand 2011, "Anti-aliased Euclidean distance transform": next to the rim, coverage minus one half is the distance; further
-    off it is the distance to the nearest pixel beyond the rim, less what that pixel's own coverage says.
+    After Gustavson and Strand 2011, "Anti-aliased Euclidean distance transform": next to the rim, coverage minus one half is the distance;
+    further off it is the distance to the nearest pixel beyond the rim, less what that pixel's own coverage says.
     """
     cover = alpha.astype(np.float32) / np.float32(255)
     within, beyond = _distance_past(cover, cover > 0.5), _distance_past(1 - cover, cover <= 0.5)
     distance = np.where(cover > 0.5, within, -beyond)
-    rim = (0 < cover) & (cover < 1) & (np.abs(distance) < 1)
+    rim = (cover > 0) & (cover < 1) & (np.abs(distance) < 1)
     return np.where(rim, cover - np.float32(0.5), distance)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -24,11 +26,11 @@ from kiln.imaging.sample import sample_bilinear
 Back = Literal["mirror", "plain"]
 """What the far side of a picture looks like: the same, or without the features of this side."""
 
-LEAN = 0.15
+LEAN = 0.1
 """A view still counts a little where the surface has just turned away from it (cosine), so that front and back blend over the rim."""
 
-SHARPNESS = 6
-"""Power of the facing cosine by which views share a place: 6 keeps a view's own side to itself and blends over about 20 degrees."""
+SHARPNESS = 8
+"""Power of the facing cosine by which views share a place: 8 keeps a view's own side to itself and blends over about 20 degrees."""
 
 MIRROR_TRUST = 0.5
 """What a mirrored opposite view counts against a picture that shows the place itself."""
@@ -36,6 +38,9 @@ MIRROR_TRUST = 0.5
 SIDE_TRUST = 0.3
 """What a view from the side counts against one from front or back: a hull's depths are less sure than its breadths, so limbs that the side
 view shows over the trunk do not lie quite where they are."""
+
+GRAZING = 0.25
+"""Facing cosine below which a view does not tell whether something hides a vertex."""
 
 HIDDEN_BELOW = 0.7
 """A vertex is taken for hidden when more than this share of its surroundings is; from there to 1 the view fades in."""
@@ -56,22 +61,49 @@ def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") ->
     The mesh is closed with one vertex a point and stands where the views' frames say. A side that no view shows is guessed from its
     opposite: left and right mirrored, front and back as `back` says.
     """
-    skin = Skin.of(mesh)
-    normals = skin.smoothed(smooth_normals(mesh), rounds=3)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    projections, sight = [], np.zeros(mesh.vertex_count, np.float32)
-    for view in views:
-        front = _Side(skin=skin, view=view, normals=normals)
-        sides = [front] if _opposite(view) in {_azimuth(v) for v in views} else [front, replace(front, guessed=True)]
-        soft = _smoothstep(front.walk[1], *SOFTENS)
-        for side in sides:
-            pixels = _pixels(view, back=back if side.guessed else None)
-            projections.append(Projection(pixels=pixels, uvs=front.uvs, weights=side.weights * (1 - soft)))
-        both = sum((side.weights for side in sides), np.zeros_like(soft))
-        projections.append(Projection(pixels=soft_sides(view.picture.pixels), uvs=front.uvs, weights=both * soft))
-        sight = np.maximum(sight, _smoothstep(front.facing, 0.1, TURNED + 0.1) * front.open)
-    painted = replace(mesh, projections=tuple(projections), seen=np.clip(sight, 0, 1).astype(np.float32))
+    with ThreadPoolExecutor(1) as aside:  # pictures and surface need nothing of each other until they meet below
+        pictures = [aside.submit(_pictures, view, back=None if _opposite(view) in _azimuths(views) else back) for view in views]
+        skin = Skin.of(mesh)
+        normals = skin.smoothed(smooth_normals(mesh), rounds=3)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        sides = [_Side(skin=skin, view=view, normals=normals) for view in views]
+        layers = [_layers(side, found.result()) for side, found in zip(sides, pictures, strict=True)]
+    sight = np.max([_smoothstep(side.facing, 0.1, TURNED + 0.1) * side.open for side in sides], axis=0)
+    painted = replace(mesh, projections=tuple(chain.from_iterable(layers)), seen=np.clip(sight, 0, 1).astype(np.float32))
     return replace(painted, colors=_vertex_colors(painted, skin))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Pictures:
+    """What a view paints with, all laid over the view's own picture."""
+
+    own: UInt8[np.ndarray, "height width 4"]
+    side: UInt8[np.ndarray, "height width 4"]
+    far: UInt8[np.ndarray, "height width 4"] | None
+    """None where another view shows the far side."""
+
+
+def _pictures(view: PlacedView, *, back: Back | None) -> _Pictures:
+    own = extend(view.picture.pixels)
+    far = None if back is None else own
+    if back == "plain" and _azimuth(view) % 180 == 0:
+        far = plain_back(view.picture.pixels).pixels
+    return _Pictures(own=own, side=soft_sides(view.picture.pixels, own), far=far)
+
+
+def _layers(front: _Side, pictures: _Pictures) -> list[Projection]:
+    """The view's picture, the guess behind it, and the soft one that takes over on the sides of both."""
+    pairs = [(front, pictures.own)]
+    if pictures.far is not None:
+        pairs.append((replace(front, guessed=True), pictures.far))
+    soft = _smoothstep(front.walk[1], *SOFTENS)
+    layers = [Projection(pixels=pixels, uvs=front.uvs, weights=side.weights * (1 - soft)) for side, pixels in pairs]
+    both = sum((side.weights for side, _ in pairs), np.zeros_like(soft))
+    return [*layers, Projection(pixels=pictures.side, uvs=front.uvs, weights=both * soft)]
+
+
+def _azimuths(views: tuple[PlacedView, ...]) -> set[int]:
+    return {_azimuth(view) for view in views}
 
 
 def _azimuth(view: PlacedView) -> int:
@@ -80,13 +112,6 @@ def _azimuth(view: PlacedView) -> int:
 
 def _opposite(view: PlacedView) -> int:
     return (_azimuth(view) + 180) % 360
-
-
-def _pixels(view: PlacedView, *, back: Back | None) -> UInt8[np.ndarray, "height width 4"]:
-    """The view's own picture, or what its far side is guessed to look like."""
-    if back == "plain" and _azimuth(view) % 180 == 0:
-        return plain_back(view.picture.pixels).pixels
-    return extend(view.picture.pixels)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,9 +135,12 @@ class _Side:
 
     @cached_property
     def open(self) -> Float32[np.ndarray, " vertices"]:
-        """1 where nothing stands before the vertex, 0 where something does, smooth between."""
-        clear = _unhidden(self.skin.mesh, self.view, self.towards)
-        if clear[self.facing > 0].all():
+        """1 where nothing stands before the vertex, 0 where something does, smooth between.
+
+        Where the surface hardly faces the camera its own rim stands before it, which says nothing; such a vertex counts as open.
+        """
+        clear = _unhidden(self.skin.mesh, self.view, self.towards) | (self.facing < GRAZING)
+        if clear.all():
             return np.ones(len(clear), np.float32)
         return _smoothstep(self.skin.smoothed(clear.astype(np.float32), rounds=SIGHT_ROUNDS), HIDDEN_BELOW, 1.0)
 
@@ -172,8 +200,9 @@ def _vertex_colors(mesh: Mesh, skin: Skin) -> UInt8[np.ndarray, "vertices 4"]:
     """The mean of the projections at each vertex, in linear light; where there is none, what the nearest vertices have, smoothed."""
     total, weight = np.zeros((mesh.vertex_count, 3), np.float32), np.zeros(mesh.vertex_count, np.float32)
     for projection in mesh.projections:
-        sampled = np.clip(sample_bilinear(projection.pixels, projection.uvs) + 0.5, 0, 255).astype(np.uint8)
-        total += srgb_to_linear(sampled[:, :3]) * projection.weights[:, None]
+        used = np.flatnonzero(projection.weights)
+        sampled = np.clip(sample_bilinear(projection.pixels, projection.uvs[used]) + 0.5, 0, 255).astype(np.uint8)
+        total[used] += srgb_to_linear(sampled[:, :3]) * projection.weights[used, None]
         weight += projection.weights
     mean = total / np.maximum(weight, 1e-12)[:, None]
     known = weight > 0

@@ -18,7 +18,9 @@ SAME_WAY = 0.5
 """Least cosine between the two outlines' directions at places that belong together."""
 
 
-def outline_shift(body: Bool[np.ndarray, "height width"], subject: Bool[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width 2"]:
+def outline_shift(
+    body: Bool[np.ndarray, "height width"], subject: Bool[np.ndarray, "height width"]
+) -> Float32[np.ndarray, "height width 2"]:
     """How far (pixels right, down) each pixel of the body's image lies from where the picture shows it.
 
     Each pixel on the body's outline is shifted to the nearest one on the subject's outline that runs the same way; between them the
@@ -36,11 +38,16 @@ def outline_shift(body: Bool[np.ndarray, "height width"], subject: Bool[np.ndarr
     along, other = _direction(body), _direction(subject)
     same = (along[here[:, 0], here[:, 1]] * other[there[:, 0], there[:, 1]]).sum(axis=1) > SAME_WAY
     sure = same & (away[here[:, 0], here[:, 1]] < FARTHEST * height)
-    shift, known = np.zeros((*body.shape, 2), np.float32), np.zeros(body.shape, np.float32)
     at = here[sure]
-    shift[at[:, 0], at[:, 1]] = (there - here)[sure][:, ::-1]
-    known[at[:, 0], at[:, 1]] = 1
-    return np.asarray(cv2.GaussianBlur(spread(shift, known), (0, 0), SOFTNESS * height), np.float32)
+    toward = np.square(along[at[:, 0], at[:, 1]])
+    components = []
+    for axis in (1, 0):
+        # An outline tells how far it moved across itself and nothing of how far along.
+        shift, known = np.zeros((2, *body.shape), np.float32)
+        shift[at[:, 0], at[:, 1]] = (there - here)[sure][:, axis]
+        known[at[:, 0], at[:, 1]] = toward[:, 1 - axis]
+        components.append(spread(shift[..., None], known)[..., 0])
+    return np.asarray(cv2.GaussianBlur(np.stack(components, axis=2), (0, 0), SOFTNESS * height), np.float32)
 
 
 def _outline(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:

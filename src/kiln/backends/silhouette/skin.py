@@ -42,7 +42,7 @@ class Skin:
         A vertex that no source can be reached from is its own, at distance 0.
         """
         distance, source = np.zeros(len(sources), np.float32), np.arange(len(sources))
-        shore = self.edges @ sources.astype(np.float32) > 0
+        shore = self.edges @ (~sources).astype(np.float32) > 0
         kept = np.flatnonzero(~sources | shore)
         starts = np.flatnonzero(sources[kept])
         if not len(starts) or sources.all():

@@ -1,7 +1,7 @@
 """A solid given by its half depth over the front plane: front and back are z = middle ± sqrt(squared), and meet at the outline.
 
-Every shape made from one picture is of this kind. Squared depth, not depth, is what is stored: it is smooth and linear across the rim, where
-depth rises steeply, so that the surface is smooth there and its outline is the field's zero.
+Every shape made from one picture is of this kind. What is stored is squared depth: it is smooth and linear across the rim, where
+depth rises steeply, so the surface is smooth there and its outline is the field's zero.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from kiln.backends.silhouette.outline import OutlineGrid
 from kiln.geometry.polygonize import CROSSING_MARGIN, polygonize
 
 DEPTH_STEP = 1.5
-"""Spacing in depth over spacing in the picture's plane. Detail comes from the picture, so it is finer there; 1.5 spends a fifth less triangles."""
+"""Spacing in depth over spacing in the picture's plane: detail comes from the picture, so triangles are better spent there."""
 
-MOST_GRID_POINTS = 64_000_000
-"""256 MB of float32."""
+MOST_GRID_POINTS = 32_000_000
+"""128 MB of float32."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

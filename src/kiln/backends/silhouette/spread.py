@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
 
 RIM_PIXELS = 2.0
-"""Depth of the rim whose colours are not trusted: anti-aliasing, the old background, rim light."""
+"""Rim depth up to which colours are not trusted: anti-aliasing, the old background, rim light. The outermost pixel has depth 1."""
 
 WHOLE = 250
 """Alpha from which a pixel holds nothing but subject."""
@@ -45,14 +45,14 @@ def _mean(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def rim_depth(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """Distance of each pixel of the subject from its outline, pixels; 0 outside. The picture's border counts as outline."""
+    """Distance of each pixel of the subject from the nearest one outside, pixels; 0 outside. The picture's border counts as outline."""
     inside = np.pad((alpha > 127).view(np.uint8), 1)
     return cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
 
 
 def trust(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
     """How far each pixel's colour is the subject's own: 1 inside, RIM_WEIGHT at the rim, 0 where anything shines through."""
-    core = np.clip(rim_depth(alpha) - (RIM_PIXELS - 0.5), 0, 1)
+    core = np.clip(rim_depth(alpha) - RIM_PIXELS, 0, 1)
     return np.where(alpha >= WHOLE, np.maximum(core, RIM_WEIGHT), np.where(alpha > 127, RIM_WEIGHT / 100, 0)).astype(np.float32)
 
 

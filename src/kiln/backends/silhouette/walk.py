@@ -1,7 +1,7 @@
 """Where a surface that turns away from a camera takes its colour: from further inside the picture, not from the rim's last pixel.
 
-Straight projection would paint a whole side with two or three columns of pixels. So beyond a slope of 68 degrees the place walks back inward
-by the distance travelled along the surface: the picture is reflected about the rim, and the side continues the material. The distance is
+Straight projection would paint a whole side with two or three columns of pixels. So beyond a slope of 68 degrees the place walks back
+inward by the distance travelled along the surface: the picture is reflected about the rim, and the side continues the material. The distance is
 taken to whichever sheet is nearer, front or back, so both reach the rim at the same place of the picture and nothing tears.
 """
 

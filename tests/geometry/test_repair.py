@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kiln.asset import Mesh, Projection
+from kiln.geometry.hulls import volume
+from kiln.geometry.repair import repair
+from kiln.geometry.topology import measure_topology
+from shapes import cube, mesh, sphere
+
+
+def together(*parts: Mesh) -> Mesh:
+    offsets = np.cumsum([0, *(part.vertex_count for part in parts)])
+    triangles = [part.triangles + np.uint32(offset) for part, offset in zip(parts, offsets, strict=False)]
+    return mesh(np.concatenate([part.positions for part in parts]), np.concatenate(triangles))
+
+
+def inside_out(solid: Mesh) -> Mesh:
+    return replace(solid, triangles=solid.triangles[:, ::-1])
+
+
+def shifted(solid: Mesh, *offset: float) -> Mesh:
+    return solid.moved(offset=np.array(offset, np.float32))
+
+
+def test_a_sound_mesh_is_left_alone():
+    solid = cube()
+    made = repair(solid)
+    assert made.mesh is solid and made.notes == ("nothing to repair in 1 part",)
+
+
+def test_a_seam_stays_a_seam():
+    solid = cube()
+    uvs = np.random.default_rng(0).random((36, 2)).astype(np.float32)
+    cut = mesh(solid.positions[solid.triangles].reshape(-1, 3), np.arange(36).reshape(-1, 3), uvs=uvs)
+    assert repair(cut).mesh is cut
+
+
+@pytest.mark.parametrize("wrong", [slice(None), slice(None, None, 3), slice(0, 1)])
+def test_triangles_are_turned_outward(wrong):
+    solid = sphere()
+    triangles = solid.triangles.copy()
+    triangles[wrong] = triangles[wrong][:, ::-1]
+    made = repair(replace(solid, triangles=triangles))
+    assert made.after.is_sound and volume(made.mesh) == pytest.approx(volume(solid))
+
+
+def test_a_cavity_keeps_its_winding_and_a_separate_shell_does_not():
+    cavity = together(sphere(), inside_out(sphere(radius=0.5)))
+    assert repair(cavity).mesh is cavity
+    apart = repair(together(sphere(), inside_out(shifted(sphere(radius=0.5), 3, 0, 0))))
+    assert volume(apart.mesh) == pytest.approx(1.125 * volume(sphere()), rel=1e-5)
+
+
+def test_cracks_are_welded():
+    solid = sphere()
+    noise = np.random.default_rng(1).normal(scale=3e-6, size=(solid.triangles.size, 3))
+    soup = mesh(solid.positions[solid.triangles].reshape(-1, 3) + noise, np.arange(solid.triangles.size).reshape(-1, 3))
+    made = repair(soup)
+    assert made.after.is_sound and made.after.components == 1 and made.after.euler == 2
+
+
+def test_degenerate_and_duplicate_triangles_go():
+    solid = cube()
+    extra = [(0, 0, 1), solid.triangles[0], solid.triangles[3][::-1]]
+    made = repair(replace(solid, triangles=np.concatenate([solid.triangles, np.array(extra, np.uint32)])))
+    assert made.after == measure_topology(solid)
+
+
+def test_a_triangle_without_area_is_collapsed_not_torn_out():
+    solid = cube()
+    corner, far = solid.positions[solid.triangles[0, 0]], solid.positions[solid.triangles[0, 1]]
+    positions = np.concatenate([solid.positions, [(corner + far) / 2]]).astype(np.float32)
+    a, b, c = solid.triangles[0]
+    triangles = np.concatenate([solid.triangles[1:], np.array([(a, 8, c), (8, b, c), (a, b, 8)], np.uint32)])
+    made = repair(mesh(positions, triangles))
+    assert made.before.degenerate_triangles == 1
+    assert made.after.is_sound and made.after.triangles == 12 and volume(made.mesh) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("offset", [(1, 1, 0), (1, 1, 1)])
+def test_solids_that_touch_come_apart(offset):
+    made = repair(together(cube(), shifted(cube(), *offset)))
+    assert made.after.is_sound and volume(made.mesh) == pytest.approx(2, rel=1e-3)
+    assert made.after.components == (2 if offset[2] == 0 else 1)
+
+
+def test_a_fin_is_taken_off():
+    fin = together(cube(), mesh([(-0.5, -0.5, -0.5), (-0.5, -0.5, 0.5), (-0.6, -0.6, 0)], [(0, 1, 2)]))
+    made = repair(fin, floaters=0.0)
+    assert made.before.non_manifold_edges == 1 and made.after.is_manifold
+    assert measure_topology(repair(fin, floaters=0.9).mesh).is_sound
+
+
+def test_specks_are_dropped_unless_the_mesh_is_made_of_them():
+    speck = shifted(sphere(6, 8, radius=0.004), 2, 0, 0)
+    made = repair(together(sphere(), speck))
+    assert made.after.components == 1 and "1 floating specks dropped" in made.notes
+    dust = together(*(shifted(cube(0.001), x, y, 0) for x in range(4) for y in range(4)))
+    assert repair(dust).mesh is dust
+
+
+def test_small_holes_are_filled_and_rims_of_sheets_are_not():
+    pierced = sphere().take_triangles(np.arange(960) % 97 != 5)
+    made = repair(pierced)
+    assert made.after.is_sound and made.after.euler == 2 and made.mesh.vertex_count == pierced.vertex_count
+    bowl = sphere().take_triangles(sphere().positions[sphere().triangles].mean(axis=1)[:, 1] < 0)
+    assert repair(bowl, holes=10.0).mesh is bowl
+
+
+def test_a_long_hole_gets_a_fan_with_mean_attributes():
+    dense = sphere(40, 400)
+    lidless = dense.take_triangles(dense.positions[dense.triangles].mean(axis=1)[:, 1] < 0.985)
+    count = lidless.vertex_count
+    picture = Projection(
+        pixels=np.zeros((2, 2, 4), np.uint8), uvs=np.full((count, 2), 0.25, np.float32), weights=np.ones(count, np.float32)
+    )
+    attributes = {"colors": np.full((count, 4), 200, np.uint8), "seen": np.ones(count, np.float32), "projections": (picture,)}
+    made = repair(replace(lidless, **attributes))
+    assert made.after.is_sound and made.mesh.vertex_count == count + 1
+    assert made.mesh.colors[-1].tolist() == [200] * 4 and made.mesh.seen[-1] == 0
+    assert made.mesh.projections[0].uvs[-1].tolist() == [0.25, 0.25]
+
+
+def test_material_ids_follow_their_triangles():
+    solid = cube()
+    ids = np.arange(12, dtype=np.uint32)
+    pierced = replace(solid, material_ids=ids).take_triangles(ids != 4)
+    made = repair(pierced, holes=10.0)
+    assert made.after.is_sound and made.mesh.material_ids[:11].tolist() == [0, 1, 2, 3, *range(5, 12)] and len(made.mesh.material_ids) == 12
+
+
+@pytest.mark.long
+def test_a_million_pieces_take_seconds():
+    corners = np.random.default_rng(2).random((1_000_000, 1, 3)) + np.random.default_rng(3).random((1_000_000, 3, 3)) * 1e-3
+    made = repair(mesh(corners.reshape(-1, 3), np.arange(3_000_000).reshape(-1, 3)))
+    assert made.after.degenerate_triangles == 0

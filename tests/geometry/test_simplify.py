@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kiln.asset import Mesh
+from kiln.geometry.distance import distance_to
+from kiln.geometry.hulls import volume
+from kiln.geometry.normals import face_vectors
+from kiln.geometry.simplify import FINE, simplify, simplify_keeping_uvs
+from kiln.geometry.topology import measure_topology
+from shapes import cube, mesh, sphere
+
+
+def refined(solid: Mesh, times: int) -> Mesh:
+    """Every triangle cut into four, again and again."""
+    for _ in range(times):
+        corners = solid.positions[solid.triangles]
+        middles = (corners + np.roll(corners, -1, axis=1)) / 2
+        (a, b, c), (d, e, f) = corners.transpose(1, 0, 2), middles.transpose(1, 0, 2)
+        soup = np.stack([np.stack(t, axis=1) for t in ((a, d, f), (d, b, e), (f, e, c), (d, e, f))], axis=1)
+        solid = mesh(soup.reshape(-1, 3), np.arange(soup.size // 3).reshape(-1, 3))
+    return solid
+
+
+def thin_plate() -> Mesh:
+    plate = refined(cube(), 4)
+    return replace(plate, positions=plate.positions * np.array([1, 0.3, 0.01], np.float32))
+
+
+@pytest.mark.parametrize("budget", [50, 200, 501, 900])
+def test_a_budget_is_hit_and_the_surface_stays_sound(budget):
+    coarse = simplify(sphere(), triangles=budget)
+    topology = measure_topology(coarse)
+    assert 0.98 * budget - 1 <= coarse.triangle_count <= budget
+    assert topology.is_sound and topology.euler == 2
+
+
+def test_a_dense_mesh_takes_the_fast_way_and_is_as_sound():
+    dense = sphere(200, 220)
+    coarse = simplify(dense, triangles=1000)
+    assert measure_topology(coarse).is_sound and coarse.triangle_count in (999, 1000) and dense.triangle_count > 2 * FINE
+    assert distance_to(dense, coarse.positions.astype(np.float64)).max() < 6e-3
+    assert volume(coarse) == pytest.approx(volume(dense), rel=0.01)
+
+
+def test_flat_sides_and_sharp_edges_survive_exactly():
+    coarse = simplify(refined(cube(), 4), triangles=50)
+    assert volume(coarse) == pytest.approx(1, abs=1e-5)
+    corners = {tuple(corner) for corner in np.round(coarse.positions, 4)}
+    assert {tuple(corner) for corner in cube().positions} <= corners
+
+
+def test_a_thin_plate_keeps_both_sides():
+    coarse = simplify(thin_plate(), triangles=60)
+    assert measure_topology(coarse).is_sound
+    assert volume(coarse) == pytest.approx(0.003, rel=1e-3)
+
+
+def test_no_triangle_is_turned_over():
+    coarse = simplify(sphere(40, 80), triangles=300)
+    outward = np.einsum("ij,ij->i", face_vectors(coarse), coarse.positions[coarse.triangles].mean(axis=1))
+    assert (outward > 0).all()
+
+
+def test_an_open_rim_stays_in_place():
+    bowl = sphere(32, 64).take_triangles(sphere(32, 64).positions[sphere(32, 64).triangles].mean(axis=1)[:, 1] < 0)
+    coarse = simplify(bowl, triangles=200)
+    rim = coarse.positions[:, 1] > -0.02
+    assert rim.sum() >= 8 and np.allclose(np.linalg.norm(coarse.positions[rim], axis=1), 1, atol=0.02)
+
+
+def test_what_is_within_the_budget_keeps_its_shape():
+    assert volume(simplify(cube(), triangles=50)) == pytest.approx(1)
+    assert simplify(cube(), triangles=12).triangle_count == 12
+
+
+def test_sheets_that_cross_become_manifold():
+    solid = cube()
+    other = solid.moved(offset=np.array([1, 1, 0], np.float32))
+    touching = mesh(np.concatenate([solid.positions, other.positions]), np.concatenate([solid.triangles, other.triangles + 8]))
+    assert measure_topology(touching).non_manifold_edges == 1
+    assert measure_topology(simplify(touching, triangles=50)).is_sound
+
+
+def test_kept_uvs_are_the_source_s_own():
+    solid = sphere()
+    uvs = solid.positions[:, :2].copy()
+    coarse = simplify_keeping_uvs(replace(solid, uvs=uvs), triangles=300)
+    assert 290 <= coarse.triangle_count <= 300
+    assert np.array_equal(coarse.uvs, coarse.positions[:, :2])
+
+
+def test_the_same_mesh_comes_out_every_time():
+    first, second = (simplify(sphere(), triangles=300) for _ in range(2))
+    assert np.array_equal(first.positions, second.positions) and np.array_equal(first.triangles, second.triangles)

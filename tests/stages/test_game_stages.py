@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kiln.asset import Asset, Mesh
+from kiln.errors import ModelError, RecipeError
+from kiln.stages import Context, find
+from shapes import cube, mesh, sphere
+
+repair, simplify, lods, collide, place = (find(name) for name in ("repair", "simplify", "lods", "collide", "place"))
+
+
+def asset_of(solid: Mesh, **fields: object) -> Asset:
+    return Asset(name="thing", source=solid, **fields)
+
+
+def unwrapped(solid: Mesh) -> Mesh:
+    """Seen from above, spread out by latitude: one chart a hemisphere would overlap, so only the upper one is kept."""
+    upper = solid.take_triangles(solid.positions[solid.triangles].mean(axis=1)[:, 1] > 0)
+    return replace(upper, uvs=(upper.positions[:, [0, 2]] / 2 + 0.5).astype(np.float32))
+
+
+def test_repair_says_what_changed():
+    context = Context()
+    solid = sphere()
+    broken = replace(solid, triangles=solid.triangles[5:])
+    made = repair(asset_of(broken), context=context)
+    assert any("holes filled" in note for note in context.notes)
+    assert any("open edges" in note and "-> 0" in note for note in context.notes)
+    assert made.source.triangle_count == solid.triangle_count and context.measures["open_edges"] == 0
+
+
+def test_repair_leaves_a_sound_source_alone():
+    asset = asset_of(cube())
+    assert repair(asset).source is asset.source
+
+
+def test_repair_refuses_a_mesh_without_surface():
+    with pytest.raises(ModelError, match="no surface"):
+        repair(asset_of(mesh([(0, 0, 0), (1, 0, 0), (2, 0, 0)], [(0, 1, 2), (0, 0, 1), (0, 2, 1)])))
+
+
+def test_simplify_notes_what_it_did_and_what_it_did_not():
+    context = Context()
+    made = simplify(asset_of(sphere()), context=context, triangles=300)
+    assert 294 <= made.mesh.triangle_count <= 300
+    assert context.notes[0].startswith("960 -> ") and context.measures["triangles"] == made.mesh.triangle_count
+    context = Context()
+    simplify(asset_of(sphere()), context=context)
+    assert context.notes == ["960 triangles are within the budget of 8,000: nothing to reduce"]
+
+
+def test_simplify_says_so_when_parts_stand_in_the_way():
+    context = Context()
+    dust = [cube(0.1).moved(offset=np.array([x, 0, 0], np.float32)) for x in range(20)]
+    offsets = 8 * np.arange(20, dtype=np.uint32)
+    many = mesh(np.concatenate([d.positions for d in dust]), np.concatenate([d.triangles + o for d, o in zip(dust, offsets, strict=True)]))
+    made = simplify(asset_of(many), context=context, triangles=50)
+    assert made.mesh.triangle_count == 80 and "20 separate parts do not allow 50" in context.notes[0]
+
+
+def test_lods_share_uvs_and_measure_their_distance():
+    context = Context()
+    solid = unwrapped(sphere(24, 48))
+    made = lods(asset_of(solid, mesh=solid), context=context, ratios=(0.5,))
+    assert len(made.lods) == 1 and made.lods[0].uvs is not None
+    assert 0 < context.measures["lod1_deviation"] < 0.02
+    assert context.measures["lod1_triangles"] == pytest.approx(solid.triangle_count / 2, rel=0.05)
+
+
+def test_lods_need_uvs_and_falling_ratios():
+    with pytest.raises(RecipeError, match="unwrap before lods"):
+        lods(asset_of(cube(), mesh=cube()))
+    solid = unwrapped(sphere())
+    with pytest.raises(RecipeError, match="ratios must fall"):
+        lods(asset_of(solid, mesh=solid), ratios=(0.25, 0.5))
+
+
+def test_collide_covers_the_mesh_and_notes_the_volume():
+    context = Context()
+    made = collide(asset_of(cube(), mesh=cube()), context=context)
+    assert len(made.hulls) == 1 and context.measures["hull_volume_error"] == pytest.approx(0, abs=1e-4)
+    with pytest.raises(RecipeError, match="simplify before collide"):
+        collide(asset_of(cube()))
+
+
+def test_place_moves_everything_alike():
+    context = Context()
+    solid = cube()
+    asset = asset_of(solid, mesh=solid, lods=(solid,), hulls=(solid,))
+    made = place(asset, context=context, height=2.0)
+    for moved in (made.source, made.mesh, *made.lods, *made.hulls):
+        assert moved.bounds[0].tolist() == [-1, 0, -1] and moved.bounds[1].tolist() == [1, 2, 1]
+    assert context.measures == {"height": 2, "scale": 2}
