@@ -144,4 +144,4 @@ def _blade(canvas: Canvas, foot: float, generator: np.random.Generator) -> None:
     color = mix(rgb("#35661a"), rgb("#b4d34a"), np.clip(t * 0.9 + generator.normal(0, 0.12), 0, 1))
     light = color * mix(0.75, 1.25, smoothstep(thick, -thick, across))[..., None]
     canvas.shade(window, distance, strength=0.25, reach=5)
-    canvas.lay(window, light, coverage(distance))
+    canvas.lay(window, light, coverage(distance) * smoothstep(0.0, 0.3, t + 0.05))  # the foot fades into the moss

@@ -161,7 +161,9 @@ def test_missing_texture_is_a_note_and_missing_buffer_an_error(tmp_path: Path) -
         _read(tmp_path, document)
 
 
-@pytest.mark.parametrize("uri", ["../secret.bin", "/etc/hostname", "C:\\secret.bin", "http://example.com/a.bin", "sub/../../secret.bin", "%2e%2e/secret.bin"])
+@pytest.mark.parametrize(
+    "uri", ["../secret.bin", "/etc/hostname", "C:\\secret.bin", "http://example.com/a.bin", "sub/../../secret.bin", "%2e%2e/secret.bin"]
+)
 def test_references_outside_the_folder_are_refused(tmp_path: Path, uri: str) -> None:
     (tmp_path / "secret.bin").write_bytes(bytes(60))
     inside = tmp_path / "inside"
@@ -244,7 +246,8 @@ def test_a_few_bytes_of_json_cannot_ask_for_gigabytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("extension", "cure"), [("KHR_draco_mesh_compression", "gltf-transform"), ("EXT_meshopt_compression", "gltf-transform"), ("XX_new", "without")]
+    ("extension", "cure"),
+    [("KHR_draco_mesh_compression", "gltf-transform"), ("EXT_meshopt_compression", "gltf-transform"), ("XX_new", "without")],
 )
 def test_required_extensions_that_cannot_be_read_say_how_to_cure(tmp_path: Path, extension: str, cure: str) -> None:
     with pytest.raises(ModelError, match=cure):

@@ -221,6 +221,18 @@ def test_masks_may_be_flat(tmp_path: Path) -> None:
     assert read_pixels(saved(tmp_path / "mask.png", np.full((20, 20), 255, np.uint8))).min() == 255
 
 
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "pictures").iterdir())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_our_own_artwork_is_read_without_a_word(path: Path) -> None:
+    picture, notes = read_picture(path)
+    assert notes == ()
+    assert (picture.width, picture.height) == (1024, 1024)
+    assert picture.has_matte == (path.suffix == ".png")
+    assert path.stat().st_size < 2**20
+
+
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="no file"):
         read_picture(tmp_path / "absent.png")

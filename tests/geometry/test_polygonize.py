@@ -7,7 +7,7 @@ import pytest
 
 from kiln.asset import Mesh
 from kiln.geometry.normals import face_vectors
-from kiln.geometry.polygonize import _share_a_face, case_table, polygonize
+from kiln.geometry.polygonize import CROSSING_MARGIN, _share_a_face, case_table, polygonize
 
 
 def directed_edges(mesh: Mesh) -> np.ndarray:
@@ -85,6 +85,21 @@ def test_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> N
     three = polygonize(field)
     assert one.positions.tobytes() == three.positions.tobytes()
     assert one.triangles.tobytes() == three.triangles.tobytes()
+
+
+def test_vertices_are_the_crossed_grid_edges_and_lie_where_the_field_is_zero() -> None:
+    field = np.random.default_rng(3).standard_normal((7, 6, 8)).astype(np.float32)
+    field[[0, -1]] = field[:, [0, -1]] = field[:, :, [0, -1]] = -1.0
+    expected = []
+    for axis in range(3):
+        here, there = (np.moveaxis(field, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        crossed = (here > 0) != (there > 0)
+        at = np.argwhere(crossed).astype(np.float64)
+        at[:, 0] += np.clip(here[crossed] / (here - there)[crossed], CROSSING_MARGIN, 1 - CROSSING_MARGIN)
+        expected.append(at[:, {0: [0, 1, 2], 1: [1, 0, 2], 2: [1, 2, 0]}[axis]])
+    found = polygonize(field).positions.astype(np.float64)
+    order = lambda points: points[np.lexsort(points.round(4).T)]  # noqa: E731
+    np.testing.assert_allclose(order(found), order(np.concatenate(expected)), atol=1e-5)
 
 
 def test_an_empty_field_gives_an_empty_mesh() -> None:

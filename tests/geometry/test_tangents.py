@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from oracles import run_node
-from shapes import cube, mesh, sphere
 
 from kiln.asset import Mesh
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.tangents import add_tangents, tangent_space
+from oracles import run_node
+from shapes import cube, mesh, sphere
 
 
 def _square(uvs: object) -> Mesh:

@@ -58,7 +58,11 @@ def report(name: str = "jug", **measures: object) -> Report:
 
 def whole_page(name: str = "jug") -> str:
     every = {measure.key: 1 for measure in MEASURES}
-    step = Step(stage="simplify", params={"triangles": 8000, "ratio": 0.25, "keep": False}, notes=("from 300,000 <b>",))
+    step = Step(
+        stage="simplify",
+        params={"triangles": 8000, "ratio": 0.25, "keep_uvs": False, "levels": [0.5, 0.25], "box": None},
+        notes=("from 300,000 <b>",),
+    )
     full = Report(name=name, measures=every, steps=(step,), warnings=("look & see",))
     file = InputFile(name=f"{name}.png", sha256="ab" * 32, size=1234)
     picture = Picture(pixels=np.full((40, 20, 4), 100, np.uint8), name=name, view="left")
@@ -86,7 +90,7 @@ def test_the_page_is_well_formed_and_holds_every_measure() -> None:
         "Kiln <0>",
         "ab" * 32,
         "1.2 kB",
-        "ratio 0.25, keep no",
+        "triangles 8000, ratio 0.25, keep uvs no, levels 0.5 and 0.25",
         "LOD1",
         "Normal",
         "view 7",

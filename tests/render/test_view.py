@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kiln.asset import Material, Mesh
+from kiln.asset import Material, Mesh, Projection
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.rasterize import rasterize
 from kiln.render.camera import Camera
@@ -71,6 +71,15 @@ def test_the_front_view_shows_the_front_and_the_left_view_the_subjects_left_side
         assert tuple((middle > 80).astype(int)) == expected
 
 
+def test_a_projected_picture_is_shown_where_it_counts_and_vertex_colours_elsewhere() -> None:
+    green = Projection(
+        pixels=np.full((4, 4, 4), (0, 255, 0, 255), np.uint8), uvs=np.full((4, 2), 0.5, np.float32), weights=np.float32([1, 0, 0, 1])
+    )
+    red = np.tile(np.uint8([255, 0, 0, 255]), (4, 1))
+    shown = picture(quad(colors=red, projections=(green,)), MATT)[..., :3].argmax(axis=2)
+    assert shown[4, 0] == 1 and shown[4, 7] == 0
+
+
 def test_a_texture_lies_upright_and_not_mirrored() -> None:
     red, green, blue, grey = (255, 0, 0), (0, 255, 0), (0, 0, 255), (90, 90, 90)
     pixels = np.kron(np.array([[red, green], [blue, grey]]), np.ones((8, 8, 1)))
@@ -118,6 +127,11 @@ def test_a_normal_map_bends_towards_the_tangent_the_mesh_names() -> None:
     tilted = replace(MATT, normal=np.full((4, 4, 3), (60, 128, 238), np.uint8))
     turned = replace(quad(), tangents=np.tile(np.float32([-1, 0, 0, 1]), (4, 1)))
     assert picture(turned, tilted)[..., :3].mean() < picture(quad(), tilted)[..., :3].mean() - 5
+
+
+def test_tangents_are_made_where_a_normal_map_needs_them() -> None:
+    tilted = replace(MATT, normal=np.full((4, 4, 3), (60, 128, 238), np.uint8))
+    np.testing.assert_array_equal(picture(replace(quad(), tangents=None), tilted), picture(quad(), tilted))
 
 
 def test_occlusion_darkens_what_the_dome_lights_and_nothing_else() -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -92,7 +93,7 @@ def make(pictures: Sequence[Path], views: Sequence[Any], recipe: str, out: Path,
 @click.option("--up", type=click.Choice(["y", "z"]), default="y", help="Axis that points up in OBJ, PLY and STL. [default: y]")
 @_common
 @stage_flags(only=catalogue.model_stages())
-def process(model: Path, up: str, recipe: str, out: Path, name: str | None, **rest: Any) -> None:
+def process(model: Path, up: Any, recipe: str, out: Path, name: str | None, **rest: Any) -> None:
     """Take any MODEL (.glb, .gltf, .obj, .ply, .stl) through the game stages.
 
     Textures and vertex colours are carried over to the new mesh's maps.
@@ -239,3 +240,7 @@ def main() -> None:
     except KilnError as error:
         click.echo(f"kiln: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - whatever escapes is a bug, and its traceback is what a report of it needs
+        traceback.print_exc()
+        click.echo("kiln: this is a bug in Kiln: please report it with the lines above", err=True)
+        sys.exit(1)

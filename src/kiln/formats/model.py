@@ -34,6 +34,8 @@ _READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
 MAX_COORDINATE: Final = 1e9
 """Metres. Beyond, squares of lengths no longer fit in float32, and no asset is that large."""
 
+_FLAT = 1e-6
+
 EXTENSIONS: Final = tuple(_READERS)
 """Accepted file name extensions."""
 
@@ -143,17 +145,20 @@ def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
             )
     reach = float(np.abs(mesh.positions).max())
     if reach > MAX_COORDINATE:
-        raise ModelError(f"it reaches {reach:.1e} m from the origin, more than {MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?")
+        raise ModelError(
+            f"it reaches {reach:.1e} m from the origin, more than {MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?"
+        )
     if not _has_area(mesh):
         raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area")
     return _with_good_normals(mesh)
 
 
 def _has_area(mesh: Mesh) -> bool:
-    """Whether any triangle has area, relative to the size of the whole."""
+    """Whether any triangle is more than a line: its height above a millionth of its longest edge."""
     a, b, c = (mesh.positions[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
     double_area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    return bool(double_area.max() > 1e-12 * max(mesh.diagonal, 1e-30) ** 2)
+    longest_squared = np.max([np.einsum("tk,tk->t", e, e) for e in (b - a, c - b, a - c)], axis=0)
+    return bool((double_area > _FLAT * longest_squared).any())
 
 
 def _with_good_normals(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:

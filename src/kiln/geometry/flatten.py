@@ -11,7 +11,9 @@ _ITERATIONS = 8
 """Of rotating and solving. Charts are relaxed again whenever they are joined, so few are needed."""
 
 
-def lying_triangles(positions: Float64[np.ndarray, "vertices 3"], triangles: UInt32[np.ndarray, "triangles 3"]) -> Float64[np.ndarray, "triangles 3 2"]:
+def lying_triangles(
+    positions: Float64[np.ndarray, "vertices 3"], triangles: UInt32[np.ndarray, "triangles 3"]
+) -> Float64[np.ndarray, "triangles 3 2"]:
     """Each triangle laid into a plane of its own, undeformed: first corner at the origin, first edge along +x, counter-clockwise."""
     a, b, c = (positions[triangles[:, k]] for k in range(3))
     u, v = b - a, c - a
@@ -24,7 +26,8 @@ def lying_triangles(positions: Float64[np.ndarray, "vertices 3"], triangles: UIn
 
 
 def _half_cotangents(lying: Float64[np.ndarray, "triangles 3 2"]) -> Float64[np.ndarray, "triangles 3"]:
-    """Half the cotangent of the angle opposite to each edge k (from corner k to k + 1), bounded so that needles and obtuse corners stay harmless."""
+    """Half the cotangent of the angle opposite to each edge k (from corner k to k + 1), bounded so that needles and obtuse corners stay
+    harmless."""
     half = np.empty(lying.shape[:2])
     for k in range(3):
         e, f = lying[:, k] - lying[:, (k + 2) % 3], lying[:, (k + 1) % 3] - lying[:, (k + 2) % 3]
@@ -59,7 +62,9 @@ def as_rigid_as_possible(
         sin = np.einsum("tk,tk->t", weights, flat[..., 1] * edges[..., 0] - flat[..., 0] * edges[..., 1])
         length = np.maximum(np.hypot(cos, sin), 1e-300)
         cos, sin = (cos / length)[:, None], (sin / length)[:, None]
-        pull = weights[..., None] * np.stack([cos * edges[..., 0] - sin * edges[..., 1], sin * edges[..., 0] + cos * edges[..., 1]], axis=-1)
+        pull = weights[..., None] * np.stack(
+            [cos * edges[..., 0] - sin * edges[..., 1], sin * edges[..., 0] + cos * edges[..., 1]], axis=-1
+        )
         load = np.zeros_like(points)
         for axis in range(2):
             load[:, axis] = np.bincount(np.roll(corners, -1, axis=1).ravel(), pull[..., axis].ravel(), len(points))
@@ -69,7 +74,8 @@ def as_rigid_as_possible(
 
 
 def stretches(lying: Float64[np.ndarray, "n 3 2"], corners: Float64[np.ndarray, "n 3 2"]) -> Float64[np.ndarray, "n 2"]:
-    """The larger and the smaller singular value of the map that takes each lying triangle to its corners; the smaller is negative for flips."""
+    """The larger and the smaller singular value of the map that takes each lying triangle to its corners; the smaller is negative for
+    flips."""
     p, q = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     first = p / np.maximum(lying[:, 1, :1], 1e-30)
     second = (q - lying[:, 2, :1] * first) / np.maximum(lying[:, 2, 1:], 1e-30)

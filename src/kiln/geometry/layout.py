@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,10 +12,11 @@ from jaxtyping import Bool, Float64, Int64
 from kiln.asset import Mesh
 from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
 from kiln.geometry.seams import Edges
-from kiln.kernels.overlap import count_overlaps
+from kiln.kernels.overlap import mark_doubled
 
 _CELLS = 350_000
-"""Cells over all charts, for finding overlaps: an eighth of the texels an atlas of 2048 has on them. The finished atlas is checked whole."""
+"""Cells over all charts, for finding overlaps: an eighth of the texels an atlas of 2048 has on them. The finished atlas is checked
+whole."""
 
 
 @dataclass(eq=False)
@@ -96,17 +98,24 @@ def flipped(some: Selection) -> Bool[np.ndarray, " groups"]:
 
 def overlapping(some: Selection) -> Bool[np.ndarray, " groups"]:
     """Which groups lie over themselves somewhere."""
-    corners, starts = some.sorted()
-    scale = np.sqrt(_CELLS / max(some.layout.areas.sum(), 1e-300))
-    return overlap_counts(corners * scale, starts) > 0
+    return some.sums(doubled(some, cells=_CELLS)) > 0
 
 
-def overlap_counts(corners: Float64[np.ndarray, "some 3 2"], starts: Int64[np.ndarray, " edges_of_groups"]) -> Int64[np.ndarray, " groups"]:
-    """How often a cell's centre lies strictly inside one more triangle of a group than the first; corners in cells, sorted by group."""
-    overlaps = np.zeros(len(starts) - 1, np.int64)
-    triangles = np.arange(3 * len(corners), dtype=np.uint32).reshape(-1, 3)
-    count_overlaps(np.ascontiguousarray(corners).reshape(-1, 2), triangles, starts, overlaps)
-    return overlaps
+def doubled(some: Selection, *, cells: int) -> Bool[np.ndarray, " some"]:
+    """Which triangles lie over an earlier one of their group, seen with so many cells to the whole surface."""
+    scale = np.sqrt(cells / max(some.layout.areas.sum(), 1e-300))
+    return doubled_triangles(some.layout.corners[some.triangles] * scale, some.group)
+
+
+def doubled_triangles(corners: Float64[np.ndarray, "some 3 2"], group: Int64[np.ndarray, " some"]) -> Bool[np.ndarray, " some"]:
+    """Which triangles have a cell's centre strictly inside them that lies inside an earlier one of the same group too; corners in cells."""
+    order = np.argsort(group, kind="stable")
+    start = np.searchsorted(group[order], np.arange(int(group.max(initial=-1)) + 2))
+    found = np.zeros(len(order), np.uint8)
+    mark_doubled(np.ascontiguousarray(corners[order]), start, found)
+    result = np.zeros(len(order), bool)
+    result[order] = found > 0
+    return result
 
 
 def density_variation(some: Selection) -> Float64[np.ndarray, " groups"]:
@@ -128,7 +137,7 @@ def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
     """Share of its smallest bounding rectangle, turned any way, that each group fills."""
     corners, starts = some.sorted()
     boxes = np.empty(some.count)
-    for g, (first, last) in enumerate(zip(starts, starts[1:], strict=False)):
+    for g, (first, last) in enumerate(pairwise(starts)):
         points = corners[first:last].reshape(-1, 2)
         extent = max(float(np.ptp(points, axis=0).max(initial=0.0)), 1e-30)
         width, height = cv2.minAreaRect(((points - points[:1]) / extent).astype(np.float32))[1]
@@ -140,7 +149,7 @@ def lengths(some: Selection) -> Float64[np.ndarray, " groups"]:
     """How far each group reaches along its main direction, metres."""
     corners, starts = some.sorted()
     reach = np.zeros(some.count)
-    for g, (first, last) in enumerate(zip(starts, starts[1:], strict=False)):
+    for g, (first, last) in enumerate(pairwise(starts)):
         points = corners[first:last].reshape(-1, 2)
         main = np.linalg.eigh(np.cov(points.T))[1][:, 1]
         reach[g] = np.ptp(points @ main)

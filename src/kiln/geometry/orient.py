@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64, Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.normals import face_vectors
-from kiln.geometry.topology import Edges, find_edges, point_triangles
+from kiln.geometry.topology import Edges, areas, find_edges, point_triangles
 from kiln.geometry.trace import Scene
 from kiln.kernels.orient import flood_winding
 
@@ -31,7 +31,7 @@ def orient(mesh: Mesh) -> tuple[Mesh, int]:
     patches, turned = np.full(len(faces), -1, np.int32), np.zeros(len(faces), bool)
     patch_count = flood_winding(faces, edges.twins, patches, turned, np.empty(len(faces), np.int32))
     normals = face_vectors(mesh)
-    area = np.linalg.norm(normals, axis=1) / 2
+    area = areas(mesh)
     turned ^= _sums(np.where(turned, area, -area), patches, patch_count)[patches] > 0
     turned ^= _is_inside_out(mesh, edges, patches, np.where(turned[:, None], -normals, normals))[patches]
     if not turned.any():
@@ -53,11 +53,12 @@ def _is_inside_out(
     """Which patches enclose a negative volume without being a shell inside another one."""
     count = int(patches.max(initial=-1)) + 1
     centers = mesh.positions.astype(np.float64)[mesh.triangles].mean(axis=1)
-    area: Float64[np.ndarray, " triangles"] = np.linalg.norm(normals, axis=1) / 2
+    area = areas(mesh)
     total = np.maximum(_sums(area, patches, count), 1e-300)
     middle = np.stack([_sums(area * centers[:, axis], patches, count) / total for axis in range(3)], axis=1)
-    volume = _sums(np.einsum("ij,ij->i", centers - middle[patches], normals) / 6, patches, count)
-    is_open = _sums((edges.twins < 0).reshape(-1, 3).any(axis=1).astype(np.float64), patches, count) > 0
+    volume = _sums(((centers - middle[patches]) * normals).sum(axis=1) / 6, patches, count)
+    is_open = np.zeros(count, bool)
+    is_open[patches[np.flatnonzero(edges.twins < 0) // 3]] = True
     inside_out = (volume < 0) & (~is_open | (-volume > ROUND * total**1.5))
     closed = inside_out & ~is_open
     if closed.any() and not inside_out.all():

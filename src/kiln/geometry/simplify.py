@@ -34,6 +34,7 @@ def simplify(mesh: Mesh, *, triangles: int) -> Mesh:
         points, faces = _coarse(points, faces, coarse)
     faces, origin = split_non_manifold(find_edges(faces, point_count=len(points)), points)
     collapsing = Collapsing(points[origin].astype(np.float64), faces)
+    collapsing.drop_needles()
     collapsing.to(triangles, at_any_price=True)
     collapsing.drop_needles()
     return _parted(_compact(collapsing.positions.astype(np.float32), collapsing.triangles))

@@ -13,12 +13,12 @@ from kiln.asset import Mesh
 from kiln.errors import BackendError, PostconditionError
 from kiln.geometry.box_uv import box_axes, box_corners, box_joined
 from kiln.geometry.charts import Charts, finished, flat_areas
-from kiln.geometry.layout import Layout, new_layout, overlap_counts
+from kiln.geometry.layout import Layout, doubled, doubled_triangles, new_layout
 from kiln.geometry.normals import face_vectors, smooth_normals
 from kiln.geometry.pack import pack
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.seams import Edges, inner_edges
-from kiln.geometry.stitch import halve, mend, stitch
+from kiln.geometry.stitch import cut_loose, mend, stitch
 from kiln.geometry.tangents import add_tangents
 from kiln.geometry.weld import weld_classes
 from kiln.isolate import run_isolated
@@ -26,7 +26,7 @@ from kiln.isolate import run_isolated
 Method = Literal["auto", "xatlas", "box"]
 
 _REPAIRS = 5
-"""Times that charts which overlap in the finished atlas are cut and packed anew."""
+"""Times that triangles which lie over others in the finished atlas are cut loose and all is packed anew."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +41,8 @@ class Unwrapped:
 
 
 def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time_limit_s: float = 20.0) -> Unwrapped:
-    """The mesh with UVs in a size x size atlas, smooth normals and MikkTSpace tangents; vertices are split at seams, triangles keep their order.
+    """The mesh with UVs in a size x size atlas, smooth normals and MikkTSpace tangents; vertices are split at seams, triangles keep
+    their order.
 
     First charts come from the axes that triangles face ("auto", "box") or from xatlas in a child process under a time limit ("xatlas",
     which falls back to the axes). All but "box" then join charts where the two lie flat together. Islands are padding texels apart; none
@@ -55,7 +56,7 @@ def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time
     charts, uvs = _packed(layout, mesh, size=size, padding=padding)
     split = replace(mesh, normals=smooth_normals(mesh)).take_vertices(charts.vertex, charts.triangles)
     result = add_tangents(replace(split, uvs=uvs))
-    return Unwrapped(mesh=result, measures={"charts": charts.count} | _measures(result, size), notes=notes)
+    return Unwrapped(mesh=result, measures={"charts": float(charts.count)} | _measures(result, size), notes=notes)
 
 
 def _first_charts(mesh: Mesh, edges: Edges, method: Method, time_limit_s: float) -> tuple[Layout, tuple[str, ...]]:
@@ -88,19 +89,17 @@ def _xatlas_charts(mesh: Mesh, edges: Edges, time_limit_s: float) -> Layout:
 
 
 def _packed(layout: Layout, mesh: Mesh, *, size: int, padding: int) -> tuple[Charts, Float32[np.ndarray, "corners 2"]]:
-    """The charts and their UVs, after cutting those that overlap on the atlas's very texels."""
+    """The charts and their UVs, after cutting loose the triangles that lie over others, at last on the atlas's very texels."""
+    cut_loose(layout, np.flatnonzero(doubled(layout.everything(), cells=size * size)))
     for _ in range(_REPAIRS):
         charts = finished(layout, mesh)
         uvs = pack(charts, size=size, padding=padding)
-        order = np.argsort(charts.chart, kind="stable")
-        starts = np.searchsorted(charts.chart[order], np.arange(charts.count + 1))
-        overlaps = overlap_counts(uvs.astype(np.float64)[charts.triangles[order]] * size, starts)
-        if not overlaps.any():
+        over = np.flatnonzero(doubled_triangles(uvs.astype(np.float64)[charts.triangles] * size, charts.chart))
+        if not len(over):
             _check(mesh, charts, uvs)
             return charts, uvs
-        for c in np.flatnonzero(overlaps):
-            halve(layout, np.flatnonzero(charts.chart == c))
-    raise PostconditionError(f"{int(overlaps.sum())} texels are covered twice: repair the mesh first, or choose another method")
+        cut_loose(layout, over)
+    raise PostconditionError(f"{len(over)} triangles still lie over others in the atlas: repair the mesh first, or choose another method")
 
 
 def _check(mesh: Mesh, charts: Charts, uvs: Float32[np.ndarray, "corners 2"]) -> None:

@@ -9,8 +9,8 @@ import xatlas
 def cut(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Charts by xatlas: the triangles, in the same order, over chart vertices (F, 3) uint32; and where those lie (V, 2) float64.
 
-    positions (V, 3) float32, triangles (F, 3) uint32. Its own packing is wasted work, so it is asked for a coarse one; `rotate_charts` stays off
-    because it turns charts by transposing, which mirrors them (42 % of a statue's triangles).
+    positions (V, 3) float32, triangles (F, 3) uint32. Its own packing is wasted work, so it is asked for a coarse one; `rotate_charts`
+    stays off because it turns charts by transposing, which mirrors them (42 % of a statue's triangles).
     """
     atlas = xatlas.Atlas()
     atlas.add_mesh(positions, triangles)

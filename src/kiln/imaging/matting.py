@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float32, UInt8
 
 from kiln.imaging.spread import spread
 
-_EDGE_PRIOR = 0.01
-"""Weight of the drawn outline against the colours in `soft_edge`: a squared colour difference of 0.1 (of 0..1) counts as much."""
+_EDGE_PRIOR = 0.04
+"""Weight of the drawn outline against the colours in `soft_edge`: a colour difference of 0.2 (of 0..1) counts as much."""
 
 _COLOR_PRIOR = 0.1
 """Weight of the subject's colour further inside against the unmixed one: equal to the evidence of a pixel with alpha 0.3."""

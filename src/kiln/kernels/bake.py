@@ -13,8 +13,8 @@ def interpolate_rows(
 ) -> None:
     """Fill out[first:last] with a vertex attribute at points on triangles.
 
-    attribute (V, C) float32; triangles (F, 3) uint32; triangle (N,) int32, not negative; bary (N, 2) float32, weights of corners two and three;
-    out (N, C) float32. 2.6M points take 40 ms where numpy's gathers take 250.
+    attribute (V, C) float32; triangles (F, 3) uint32; triangle (N,) int32, not negative; bary (N, 2) float32, weights of corners two and
+    three; out (N, C) float32. 2.6M points take 40 ms where numpy's gathers take 250.
     """
     for n in range(first, last):
         a, b, c = triangles[triangle[n], 0], triangles[triangle[n], 1], triangles[triangle[n], 2]
@@ -86,8 +86,8 @@ def encode_normals(frame: np.ndarray, normals: np.ndarray, out: np.ndarray, firs
 def scatter_directions(normals: np.ndarray, square: np.ndarray, out: np.ndarray, first: int, last: int) -> None:
     """Fill out[first:last] with cosine-weighted directions about the normals, one for each point of the unit square.
 
-    normals (N, 3) float32; square (S, 2) float64; out (S, N, 3) float32. The disc comes from the square by Shirley and Chiu's concentric map
-    (1997), the frame from the normal without branches on its direction (Duff et al. 2017).
+    normals (N, 3) float32; square (S, 2) float64; out (S, N, 3) float32. The disc comes from the square by Shirley and Chiu's concentric
+    map (1997), the frame from the normal without branches on its direction (Duff et al. 2017).
     """
     for s in range(len(square)):
         a, b = 2 * square[s, 0] - 1, 2 * square[s, 1] - 1
@@ -145,8 +145,8 @@ def gather_openness(
 def sample_decoded(pixels: np.ndarray, decode: np.ndarray, uvs: np.ndarray, wrap: bool, out: np.ndarray) -> None:
     """Fill out with a picture's decoded value at each UV, interpolated between the four nearest pixels' centres; edges repeat, or wrap.
 
-    pixels (H, W, C) uint8; decode (C, 256) float32, what each byte of a channel means; uvs (N, 2) float32, origin top-left; out (N, C) float32.
-    A picture of 4096 x 4096 decoded beforehand would take 270 MB.
+    pixels (H, W, C) uint8; decode (C, 256) float32, what each byte of a channel means; uvs (N, 2) float32, origin top-left; out (N, C)
+    float32. A picture of 4096 x 4096 decoded beforehand would take 270 MB.
     """
     height, width, channels = pixels.shape
     for n in range(len(uvs)):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kiln.kernels import compiled
+from kiln.kernels import compiled, inner
 from kiln.kernels.heap import pop, push
 from kiln.kernels.quadric import best_place, squared_error
 
@@ -24,8 +24,9 @@ REFUSED = 16.0
 """An edge whose collapse would turn a triangle far or make a needle may still go when it is this many times cheaper than others: four
 times nearer to the surface. Refusing such edges until nothing else was left kept a tube's needles and wrecked the box beside it."""
 
-MOST_PUSHED = 8192
-"""Room that is left in the heap for one collapse: twice the neighbours of a point. Points of more never lose an edge."""
+SPARE = 8192
+"""When less room than this is left in the heap it is filled anew; what a collapse pushes beyond it (a point of thousands of neighbours)
+waits for that."""
 
 LEAST_UV_AREA = 1e-9
 """Twice a UV triangle's area, in atlases: 0.002 of a texel at 2048 x 2048."""
@@ -66,7 +67,7 @@ def link_corners(s: Surface) -> None:
         s.tail[p] = h
 
 
-@compiled
+@inner
 def _squared_distance(s: Surface, u: int, v: int) -> float:
     """Between two points."""
     x = s.positions[u, 0] - s.positions[v, 0]
@@ -75,7 +76,7 @@ def _squared_distance(s: Surface, u: int, v: int) -> float:
     return x * x + y * y + z * z
 
 
-@compiled
+@inner
 def _place(s: Surface, u: int, v: int, subset: bool) -> Place:
     """Where v goes when u is moved onto it."""
     if subset:
@@ -89,7 +90,7 @@ def _place(s: Surface, u: int, v: int, subset: bool) -> Place:
     return x, y, z
 
 
-@compiled
+@inner
 def _cost(s: Surface, u: int, v: int, subset: bool) -> float:
     """What collapsing u onto v costs: the quadric error, plus a little for the edge's length."""
     x, y, z = _place(s, u, v, subset)
@@ -98,7 +99,7 @@ def _cost(s: Surface, u: int, v: int, subset: bool) -> float:
     return squared_error(q, r, x, y, z) + EVENNESS * weight * _squared_distance(s, u, v)
 
 
-@compiled
+@inner
 def _corner_of(s: Surface, t: int, p: int) -> int:
     """Which corner of triangle t is point p, or -1."""
     for k in range(3):
@@ -107,7 +108,7 @@ def _corner_of(s: Surface, t: int, p: int) -> int:
     return -1
 
 
-@compiled
+@inner
 def _is_linkable(s: Surface, mark: int, u: int, v: int) -> bool:
     """Link condition (Dey et al. 1999): u and v share exactly the points opposite to their edge, so no sheet is pinched or doubled.
 
@@ -142,7 +143,7 @@ def _is_linkable(s: Surface, mark: int, u: int, v: int) -> bool:
     return fan_u - shared_triangles > 1 or fan_v - shared_triangles > 1  # else a tetrahedron, or the last triangles of a sheet
 
 
-@compiled
+@inner
 def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: float, least_shape: float) -> bool:
     """Whether triangle t still looks the same way, and is no needle (or no worse one), once its corner at `moved` is at `place`."""
     k = _corner_of(s, t, moved)
@@ -162,7 +163,7 @@ def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: flo
     return shape >= least_shape or shape * old_edges >= EQUILATERAL * old
 
 
-@compiled
+@inner
 def _fan_keeps_shape(s: Surface, moved: int, other: int, place: Place, least_cosine: float, least_shape: float) -> bool:
     """Whether every triangle around `moved` keeps its shape, but for those that also touch `other` and vanish."""
     h = s.head[moved]
@@ -175,7 +176,7 @@ def _fan_keeps_shape(s: Surface, moved: int, other: int, place: Place, least_cos
     return True
 
 
-@compiled
+@inner
 def _match_wedges(s: Surface, u: int, v: int) -> None:
     """Read from the edge's triangles which wedge of v continues which wedge of u."""
     row = 0
@@ -191,7 +192,7 @@ def _match_wedges(s: Surface, u: int, v: int) -> None:
         s.matches[1] = s.matches[0]
 
 
-@compiled
+@inner
 def _fan_keeps_uvs(s: Surface, u: int, v: int) -> bool:
     """Whether every triangle that stays has a wedge to go to, and keeps its UV orientation and some UV area."""
     m = s.matches
@@ -211,7 +212,7 @@ def _fan_keeps_uvs(s: Surface, u: int, v: int) -> bool:
     return True
 
 
-@compiled
+@inner
 def _keeps_uv_side(uvs: np.ndarray, a: int, b: int, old: int, new: int) -> bool:
     """Whether the UV triangle (a, b, new) has area, on the same side of a-b as (a, b, old)."""
     ex, ey = uvs[b, 0] - uvs[a, 0], uvs[b, 1] - uvs[a, 1]
@@ -220,7 +221,7 @@ def _keeps_uv_side(uvs: np.ndarray, a: int, b: int, old: int, new: int) -> bool:
     return before * after > 0 and abs(after) >= LEAST_UV_AREA
 
 
-@compiled
+@inner
 def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
     """Move u's corners to v and v to its place, kill the triangles between, append u's list to v's; returns how many were killed."""
     killed = 0
@@ -248,29 +249,31 @@ def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
     return killed
 
 
-@compiled
+@inner
 def _push_edge(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, u: int, v: int, subset: bool) -> int:
-    """Push (u, v); when v stays in place also (v, u), which costs something else. Returns the heap's size."""
-    stamp = s.stamps[u] + s.stamps[v]
+    """Push (u, v); when v stays in place also (v, u), which costs something else; a full heap takes no more. Returns its size."""
+    if size + 2 > len(costs):
+        return size
+    stamp = int(s.stamps[u] + s.stamps[v])
     size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp, 0)
     if subset:
         size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp, 0)
     return size
 
 
-@compiled
+@inner
 def _push_all(s: Surface, costs: np.ndarray, items: np.ndarray, subset: bool) -> int:
     """Fill the heap anew with every edge; returns its size. The second half-edge of an edge with two triangles is left out."""
     size = 0
     for t in range(len(s.corners)):
         for k in range(3):
-            u, v = s.corners[t, k], s.corners[t, (k + 1) % 3]
+            u, v = int(s.corners[t, k]), int(s.corners[t, (k + 1) % 3])
             if s.corners[t, 0] >= 0 and (u < v or (s.border[u] and s.border[v])):
                 size = _push_edge(s, costs, items, size, u, v, subset)
     return size
 
 
-@compiled
+@inner
 def _push_around(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, v: int, mark: int, subset: bool) -> int:
     """Push every edge at v, each once; returns the heap's size."""
     s.marks[v] = mark
@@ -279,7 +282,7 @@ def _push_around(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, v:
         t = h // 3
         if s.corners[t, 0] >= 0:
             for k in range(3):
-                p = s.corners[t, k]
+                p = int(s.corners[t, k])
                 if s.marks[p] != mark:
                     s.marks[p] = mark
                     size = _push_edge(s, costs, items, size, v, p, subset)
@@ -287,7 +290,7 @@ def _push_around(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, v:
     return size
 
 
-@compiled
+@inner
 def _may_collapse(s: Surface, u: int, v: int, place: Place, subset: bool, mark: int, least_cosine: float, least_shape: float) -> bool:
     """Whether collapsing u onto v at this place leaves a sound surface."""
     if not _is_linkable(s, mark, u, v) or not _fan_keeps_shape(s, u, v, place, least_cosine, least_shape):
@@ -298,7 +301,7 @@ def _may_collapse(s: Surface, u: int, v: int, place: Place, subset: bool, mark: 
     return _fan_keeps_uvs(s, u, v)
 
 
-@compiled
+@inner
 def _area(s: Surface, t: int) -> float:
     """Of triangle t."""
     p, a, b, c = s.positions, s.corners[t, 0], s.corners[t, 1], s.corners[t, 2]
@@ -319,13 +322,13 @@ def collapse_needles(s: Surface, live: int, least_area: float, subset: bool) -> 
             continue
         least, best = np.inf, -1
         for k in range(6):  # three edges, either way
-            u, v = s.corners[t, k % 3], s.corners[t, (k % 3 + 1 + k // 3) % 3]
+            u, v = int(s.corners[t, k % 3]), int(s.corners[t, (k % 3 + 1 + k // 3) % 3])
             mark += 2
             cost = _cost(s, u, v, True)
             if cost < least and _may_collapse(s, u, v, _place(s, u, v, True), subset, mark, 0.0, 0.0):
                 least, best = cost, k
         if best >= 0:
-            u, v = s.corners[t, best % 3], s.corners[t, (best % 3 + 1 + best // 3) % 3]
+            u, v = int(s.corners[t, best % 3]), int(s.corners[t, (best % 3 + 1 + best // 3) % 3])
             _match_wedges(s, u, v)
             live -= _apply(s, u, v, _place(s, u, v, True), subset)
     return live
@@ -350,18 +353,18 @@ def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, 
             before = live
             size = _push_all(s, costs, items, subset)
         size = pop(costs, items, size)
-        u, v, level = items[size, 0], items[size, 1], items[size, 3]
-        if s.head[u] < 0 or s.head[v] < 0 or items[size, 2] != s.stamps[u] + s.stamps[v]:
+        u, v, stamp, level = int(items[size, 0]), int(items[size, 1]), int(items[size, 2]), int(items[size, 3])
+        if s.head[u] < 0 or s.head[v] < 0 or stamp != s.stamps[u] + s.stamps[v]:
             continue
         place = _place(s, u, v, subset)
         mark += 2
         if not _may_collapse(s, u, v, place, subset, mark, limits[level, 0], limits[level, 1]):
             if level + 1 < len(limits):
-                size = push(costs, items, size, REFUSED * costs[size], u, v, items[size, 2], level + 1)
+                size = push(costs, items, size, REFUSED * costs[size], u, v, stamp, level + 1)
             continue
         live -= _apply(s, u, v, place, subset)
         mark += 2
         size = _push_around(s, costs, items, size, v, mark, subset)
-        if size + MOST_PUSHED > len(costs):
+        if size + SPARE > len(costs):
             size = _push_all(s, costs, items, subset)
     return live

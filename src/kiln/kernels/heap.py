@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kiln.kernels import compiled
+from kiln.kernels import inner
 
 
-@compiled
+@inner
 def _before(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> bool:
     """Whether entry i comes before entry j; equal costs go by item, so the order never depends on history."""
     if costs[i] != costs[j]:
@@ -15,7 +15,7 @@ def _before(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> bool:
     return items[i, 0] < items[j, 0] or (items[i, 0] == items[j, 0] and items[i, 1] < items[j, 1])
 
 
-@compiled
+@inner
 def _swap(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> None:
     """Exchange two entries."""
     costs[i], costs[j] = costs[j], costs[i]
@@ -23,7 +23,7 @@ def _swap(costs: np.ndarray, items: np.ndarray, i: int, j: int) -> None:
         items[i, k], items[j, k] = items[j, k], items[i, k]
 
 
-@compiled
+@inner
 def push(costs: np.ndarray, items: np.ndarray, size: int, cost: float, first: int, second: int, stamp: int, level: int) -> int:
     """Add (first, second, stamp, level) at this cost; returns the new size. costs (N,) float64, items (N, 4) int32, size < N."""
     costs[size] = cost
@@ -35,7 +35,7 @@ def push(costs: np.ndarray, items: np.ndarray, size: int, cost: float, first: in
     return size + 1
 
 
-@compiled
+@inner
 def pop(costs: np.ndarray, items: np.ndarray, size: int) -> int:
     """Move the entry of least cost to place size - 1, just past the heap's new end; returns the new size."""
     size -= 1

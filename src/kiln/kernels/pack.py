@@ -11,9 +11,9 @@ from kiln.kernels import compiled
 def shape_runs(points: np.ndarray, rim: np.ndarray, rim_start: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Runs of the cells that come within radius of each chart, and of the cells whose centre it covers.
 
-    points (V, 2) float64 in cells, each chart with its lowest corner at (radius, radius); rim (E, 2) uint32 the edges that bound charts, as closed
-    loops, those of chart c being rim_start[c]:rim_start[c + 1]. Returns runs (R, 3) int32, their start per chart (C + 1,) int64, and
-    each shape's width and height in cells (C, 2) int32.
+    points (V, 2) float64 in cells, each chart with its lowest corner at (radius, radius); rim (E, 2) uint32 the edges that bound charts,
+    as closed loops, those of chart c being rim_start[c]:rim_start[c + 1]. Returns runs (R, 3) int32, their start per chart (C + 1,)
+    int64, and each shape's width and height in cells (C, 2) int32.
     """
     count = len(rim_start) - 1
     extents = np.empty((count, 2), np.int32)
@@ -85,18 +85,19 @@ def place_shapes(
     """Place shapes one after the other, each in the turn and at the place where its middle lies lowest; returns the height used.
 
     order (C,) int64 shapes, first placed first; turn k of shape s is number k * C + s in start (T * C + 1,) int64 and extents
-    (T * C, 2) int32. free (H, W) int32 holds, for a free cell, how many free cells follow in its row counting itself; for a taken cell, minus
-    the number of taken ones; it is updated. placed (C, 3) int32 gets turn, column, row. Returns -1 when a shape fits nowhere.
+    (T * C, 2) int32. free (H, W) int32 holds, for a free cell, how many free cells follow in its row counting itself; for a taken cell,
+    minus the number of taken ones; it is updated. placed (C, 3) int32 gets turn, column, row. Returns -1 when a shape fits nowhere.
     """
     count = len(order)
     used = 0
+    widest = np.full(free.shape[0], free.shape[1], np.int32)
     for s in order:
         best = np.inf
         for k in range(turns):
             n = k * count + s
             width, height = extents[n, 0], extents[n, 1]
             limit = int(min(free.shape[0] - height, np.ceil(best - 0.5 * height)))
-            column, row = _lowest_place(runs[start[n] : start[n + 1]], width, free, limit)
+            column, row = _lowest_place(runs[start[n] : start[n + 1]], width, free, widest, limit)
             if column >= 0 and row + 0.5 * height < best:
                 best = row + 0.5 * height
                 placed[s, 0], placed[s, 1], placed[s, 2] = k, column, row
@@ -104,20 +105,26 @@ def place_shapes(
             return -1
         n = placed[s, 0] * count + s
         used = max(used, placed[s, 2] + extents[n, 1])
-        _take(runs[start[n] : start[n + 1]], placed[s, 1], placed[s, 2], free)
+        _take(runs[start[n] : start[n + 1]], placed[s, 1], placed[s, 2], free, widest)
     return used
 
 
 @compiled
-def _lowest_place(runs: np.ndarray, width: int, free: np.ndarray, limit: int) -> tuple[int, int]:
-    """First column and row, rows up to limit before columns, where every run lies on free cells; (-1, -1) if there is none."""
-    obstacle = 0  # the run that failed last fails again most of the time: test it first
+def _lowest_place(runs: np.ndarray, width: int, free: np.ndarray, widest: np.ndarray, limit: int) -> tuple[int, int]:
+    """First column and row, rows up to limit before columns, where every run lies on free cells; (-1, -1) if there is none.
+
+    widest (H,) int32 is the longest stretch of free cells in each row.
+    """
+    longest = np.argmax(runs[:, 2])
+    obstacle = longest  # the run that failed last fails again most of the time: test it first
     for row in range(limit + 1):
+        if widest[row + runs[longest, 0]] < runs[longest, 2]:
+            continue
         column = 0
         while column <= free.shape[1] - width:
             blocked = False
             for k in range(len(runs)):
-                r = (obstacle + k) % len(runs)
+                r = obstacle + k if obstacle + k < len(runs) else obstacle + k - len(runs)
                 j, i = row + runs[r, 0], column + runs[r, 1]
                 gap = free[j, i]
                 if gap >= runs[r, 2]:
@@ -133,7 +140,7 @@ def _lowest_place(runs: np.ndarray, width: int, free: np.ndarray, limit: int) ->
 
 
 @compiled
-def _take(runs: np.ndarray, column: int, row: int, free: np.ndarray) -> None:
+def _take(runs: np.ndarray, column: int, row: int, free: np.ndarray, widest: np.ndarray) -> None:
     """Take a shape's cells, and count their rows anew."""
     width = free.shape[1]
     for r in range(len(runs)):
@@ -155,3 +162,4 @@ def _take(runs: np.ndarray, column: int, row: int, free: np.ndarray) -> None:
                 room += 1
                 free[j, i] = room
                 i -= 1
+        widest[j] = free[j].max()

@@ -15,20 +15,29 @@ def corners_at(inside: np.ndarray, i: int, j: int, k: int) -> np.int64:
 
 
 @compiled
+def span_around(spans: np.ndarray, i: int, j: int) -> tuple[int, int]:
+    """First z at which an edge or a cell that starts at (i, j) can be crossed, and the last; the first is greater where none can.
+
+    spans (X, Y, 2) int32: first and last z that is inside, Z and -1 where none is.
+    """
+    low, high = spans[i, j, 0], spans[i, j, 1]
+    for a in range(i, min(i + 2, spans.shape[0])):
+        for b in range(j, min(j + 2, spans.shape[1])):
+            low, high = min(low, spans[a, b, 0]), max(high, spans[a, b, 1])
+    return max(low - 1, 0), high
+
+
+@compiled
 def number_layer(inside: np.ndarray, spans: np.ndarray, i: int, start: int, index: np.ndarray) -> int:
     """Number the crossed grid edges that start at the points of layer i, from `start` on; returns the next free number.
 
-    inside (X, Y, Z) uint8; spans (X, Y, 2) int32, first and last z that is inside (Z and -1 where none is); index (3, Y, Z) int32:
-    index[a, j, k] is written where the edge from (i, j, k) along axis a is crossed, and left alone elsewhere.
+    inside (X, Y, Z) uint8; spans as in `span_around`; index (3, Y, Z) int32: index[a, j, k] is written where the edge from (i, j, k) along
+    axis a is crossed, and left alone elsewhere.
     """
     size_x, size_y, size_z = inside.shape
     for j in range(size_y):
-        low, high = spans[i, j, 0], spans[i, j, 1]
-        if i + 1 < size_x:
-            low, high = min(low, spans[i + 1, j, 0]), max(high, spans[i + 1, j, 1])
-        if j + 1 < size_y:
-            low, high = min(low, spans[i, j + 1, 0]), max(high, spans[i, j + 1, 1])
-        for k in range(max(low - 1, 0), high + 1):
+        low, high = span_around(spans, i, j)
+        for k in range(low, high + 1):
             here = inside[i, j, k]
             if i + 1 < size_x and inside[i + 1, j, k] != here:
                 index[0, j, k] = start
@@ -59,10 +68,9 @@ def count_layers(
         if i + 1 == size_x:
             continue
         for j in range(size_y - 1):
-            low = min(spans[i, j, 0], spans[i + 1, j, 0], spans[i, j + 1, 0], spans[i + 1, j + 1, 0])
-            high = max(spans[i, j, 1], spans[i + 1, j, 1], spans[i, j + 1, 1], spans[i + 1, j + 1, 1])
+            low, high = span_around(spans, i, j)
             upper = np.int64(0)
-            for k in range(max(low - 1, 0) - 1, min(high + 1, size_z - 1)):
+            for k in range(low - 1, min(high + 1, size_z - 1)):
                 lower, upper = upper, corners_at(inside, i, j, k + 1)
                 if k >= 0:
                     triangles[i] += loop_triangles[lower + 16 * upper]
@@ -78,12 +86,8 @@ def place_vertices(
     """
     size_x, size_y, size_z = field.shape
     for j in range(size_y):
-        low, high = spans[i, j, 0], spans[i, j, 1]
-        if i + 1 < size_x:
-            low, high = min(low, spans[i + 1, j, 0]), max(high, spans[i + 1, j, 1])
-        if j + 1 < size_y:
-            low, high = min(low, spans[i, j + 1, 0]), max(high, spans[i, j + 1, 1])
-        for k in range(max(low - 1, 0), high + 1):
+        low, high = span_around(spans, i, j)
+        for k in range(low, high + 1):
             here = field[i, j, k]
             for axis in range(3):
                 i1, j1, k1 = i + (axis == 0), j + (axis == 1), k + (axis == 2)
@@ -123,10 +127,9 @@ def connect_layers(
         number_layer(inside, spans, i + 1, vertex_starts[i + 1], index[(i + 1) & 1])
         t = triangle_starts[i]
         for j in range(size_y - 1):
-            low = min(spans[i, j, 0], spans[i + 1, j, 0], spans[i, j + 1, 0], spans[i + 1, j + 1, 0])
-            high = max(spans[i, j, 1], spans[i + 1, j, 1], spans[i, j + 1, 1], spans[i + 1, j + 1, 1])
+            low, high = span_around(spans, i, j)
             upper = np.int64(0)
-            for k in range(max(low - 1, 0) - 1, min(high + 1, size_z - 1)):
+            for k in range(low - 1, min(high + 1, size_z - 1)):
                 lower, upper = upper, corners_at(inside, i, j, k + 1)
                 case = lower + 16 * upper
                 if k < 0 or case == 0 or case == 255:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from kiln.kernels import compiled
+from kiln.kernels import compiled, inner
 
 ANCHOR = 1e-5
 """Weight, relative to the planes', of the pull to the edge's middle that makes every placement problem well-posed (flat regions, straight
 creases). 1e-3 rounded a cube's corners off by 3e-4 of its volume."""
 
 
-@compiled
+@inner
 def _add_plane(quadric: np.ndarray, nx: float, ny: float, nz: float, d: float, weight: float) -> None:
     """Add weight times the squared distance to the plane nx x + ny y + nz z + d = 0 (unit normal)."""
     quadric[0] += weight * nx * nx
@@ -58,7 +58,7 @@ def add_quadrics(positions: np.ndarray, corners: np.ndarray, held: np.ndarray, h
                 _add_plane(quadrics[q], mx * s, my * s, mz * s, w, hold * squared)
 
 
-@compiled
+@inner
 def squared_error(q: np.ndarray, r: np.ndarray, x: float, y: float, z: float) -> float:
     """Value of the sum of two quadrics at a point, never negative."""
     ax = (q[0] + r[0]) * x + 2 * ((q[1] + r[1]) * y + (q[2] + r[2]) * z + q[6] + r[6])
@@ -67,7 +67,7 @@ def squared_error(q: np.ndarray, r: np.ndarray, x: float, y: float, z: float) ->
     return max(0.0, ax * x + ay * y + az * z + q[9] + r[9])
 
 
-@compiled
+@inner
 def best_place(q: np.ndarray, r: np.ndarray, mx: float, my: float, mz: float) -> tuple[float, float, float]:
     """The point of least q + r, weakly anchored at (mx, my, mz), by Cramer's rule."""
     anchor = ANCHOR * (q[0] + r[0] + q[3] + r[3] + q[5] + r[5]) + 1e-300

@@ -129,6 +129,33 @@ def lit(
 
 
 @compiled
+def _towards(eye: np.ndarray, at: np.ndarray) -> tuple[float, float, float]:
+    """Unit direction from a point (its first three numbers) to the camera."""
+    x, y, z = eye[0] - eye[3] * at[0], eye[1] - eye[3] * at[1], eye[2] - eye[3] * at[2]
+    length = np.sqrt(x * x + y * y + z * z) + 1e-12
+    return x / length, y / length, z / length
+
+
+@compiled
+def _bent_normal(at: np.ndarray, texel: tuple[float, float, float, float], view: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Unit normal of a point (see `shade_rows`' vertices) bent by a normal map's texel; a back face's is turned to the viewer.
+
+    The bitangent comes from the interpolated, not normalised vectors, as MikkTSpace wants.
+    """
+    x, y, z = 2 * texel[0] - 1, 2 * texel[1] - 1, 2 * texel[2] - 1
+    bx = (at[5] * at[9] - at[6] * at[8]) * at[10]
+    by = (at[6] * at[7] - at[4] * at[9]) * at[10]
+    bz = (at[4] * at[8] - at[5] * at[7]) * at[10]
+    nx = x * at[7] + y * bx + z * at[4]
+    ny = x * at[8] + y * by + z * at[5]
+    nz = x * at[9] + y * bz + z * at[6]
+    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+    if at[4] * view[0] + at[5] * view[1] + at[6] * view[2] < 0:
+        length = -length
+    return nx / length, ny / length, nz / length
+
+
+@compiled
 def shade_rows(
     owner: np.ndarray,
     bary: np.ndarray,
@@ -189,29 +216,10 @@ def shade_rows(
                         continue
                     alpha = 1.0
                 base = (red * factors[0] * at[13], green * factors[1] * at[14], blue * factors[2] * at[15])
-                tx, ty, tz, _ = sample(normal_texels, normal_levels, lod[t, 1], u, v, linear)
-                tx, ty, tz = 2 * tx - 1, 2 * ty - 1, 2 * tz - 1
-                # The bitangent, from the interpolated and not normalised vectors, as MikkTSpace wants.
-                bx = (at[5] * at[9] - at[6] * at[8]) * at[10]
-                by = (at[6] * at[7] - at[4] * at[9]) * at[10]
-                bz = (at[4] * at[8] - at[5] * at[7]) * at[10]
-                nx = tx * at[7] + ty * bx + tz * at[4]
-                ny = tx * at[8] + ty * by + tz * at[5]
-                nz = tx * at[9] + ty * bz + tz * at[6]
-                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-                vx, vy, vz = eye[0] - eye[3] * at[0], eye[1] - eye[3] * at[1], eye[2] - eye[3] * at[2]
-                away = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-12
-                if at[4] * vx + at[5] * vy + at[6] * vz < 0:
-                    length = -length  # a back face is lit like a front face
+                view = _towards(eye, at)
+                normal = _bent_normal(at, sample(normal_texels, normal_levels, lod[t, 1], u, v, linear), view)
                 orm = sample(orm_texels, orm_levels, lod[t, 2], u, v, linear)
-                light = lit(
-                    (nx / length, ny / length, nz / length),
-                    (vx / away, vy / away, vz / away),
-                    base,
-                    (orm[0], orm[1] * factors[4], orm[2] * factors[5]),
-                    lights,
-                    ambient,
-                )
+                light = lit(normal, view, base, (orm[0], orm[1] * factors[4], orm[2] * factors[5]), lights, ambient)
                 glow = (0.0, 0.0, 0.0, 1.0)
                 if glows:
                     glow = sample(emissive_texels, emissive_levels, lod[t, 3], u, v, srgb)

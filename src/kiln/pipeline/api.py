@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kiln.asset import Asset, Package, Report, View
 from kiln.errors import InputError
 from kiln.pipeline.recipe import Recipe, load_recipe
 from kiln.pipeline.run import Event, Run
+from kiln.stages.generate import front_first
 
 PathLike = str | Path
 
@@ -42,7 +43,9 @@ def make(
     asked = [*views, *[None] * (len(paths) - len(views))]
     run = _run(recipe, out, name, parameters, on_event, cancelled)
     read = [read_picture(Path(path), view=view) for path, view in zip(paths, asked, strict=True)]
-    return run.from_pictures([picture for picture, _ in read], notes=[note for _, notes in read for note in notes])
+    ordered = front_first([picture for picture, _ in read])
+    _check_place(out, name or ordered[0].name)
+    return run.from_pictures(ordered, notes=[note for _, notes in read for note in notes])
 
 
 def process(
@@ -51,7 +54,7 @@ def process(
     recipe: str = "prop",
     out: PathLike = "out",
     name: str | None = None,
-    up: str = "y",
+    up: Literal["y", "z"] = "y",
     on_event: Callable[[Event], None] | None = None,
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
@@ -63,9 +66,10 @@ def process(
     from kiln.formats.model import read_model
 
     run = _run(recipe, out, name, parameters, on_event, cancelled)
+    _check_place(out, name or Path(model).stem)
     read = read_model(Path(model), up=up)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, inputs=read.inputs)
-    return run.from_asset(asset)
+    return run.from_asset(asset, notes=read.notes)
 
 
 def inspect(path: PathLike) -> Report:
@@ -85,6 +89,14 @@ def _run(
 ) -> Run:
     chosen: Recipe = load_recipe(recipe, _with_export(parameters, out=Path(out), name=name))
     return Run(recipe=chosen, on_event=on_event or (lambda event: None), cancelled=cancelled or threading.Event())  # noqa: ARG005
+
+
+def _check_place(out: PathLike, name: str) -> None:
+    """Raise SetupError now, rather than after all the work, when the package cannot be written."""
+    from kiln.formats.names import safe_name
+    from kiln.formats.package import check_target
+
+    check_target(Path(out) / safe_name(name))
 
 
 def _with_export(parameters: Mapping[str, Mapping[str, Any]], *, out: Path, name: str | None) -> dict[str, Mapping[str, Any]]:

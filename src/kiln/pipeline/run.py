@@ -61,10 +61,11 @@ class Run:
             notes = ()
         raise PostconditionError("the recipe ends before there is an asset")  # unreachable after check_order
 
-    def from_asset(self, asset: Asset, *, steps: Sequence[RecipeStep] | None = None) -> Package:
-        """The game stages and export, for an asset that has a source mesh."""
-        chosen = self.recipe.from_model().steps if steps is None else tuple(steps)
-        *work, export = chosen
+    def from_asset(self, asset: Asset, *, steps: Sequence[RecipeStep] | None = None, notes: Sequence[str] = ()) -> Package:
+        """The game stages and export, for an asset that has a source mesh. `notes` are what reading its file had to say."""
+        *work, export = self.recipe.from_model().steps if steps is None else tuple(steps)
+        if notes:
+            asset = replace(asset, history=(*asset.history, Step(stage="read", params={}, notes=tuple(notes))))
         done = self._run_side_by_side(asset, work)
         history = asset.history + tuple(self._steps[step.stage.name] for step in self.recipe.steps if step.stage.name in self._steps)
         package: Package = self._run_one(export, replace(done, history=history))

@@ -138,7 +138,7 @@ MEASURES: Final[Sequence[Measure]] = (
     ),
     Measure(key="uv_charts", label="Charts", group="UV layout", means="Pieces the surface was cut into; each one's rim is a seam."),
     Measure(
-        key="uv_gutter_px", label="Gutter", unit="px", group="UV layout", good="at least 8 px at 2048", at_least=4,
+        key="uv_gutter_px", label="Gutter", unit="px", group="UV layout", good="at least 4 px, at 2048 8 px", at_least=4,
         means="Empty texels between the two charts that come nearest; too few and colours bleed in smaller mip levels.",
     ),
     Measure(

@@ -26,6 +26,9 @@ _PAPER = 236
 _NOT_TOLD = frozenset({"options", "out"})
 """Parameters that are no news to a reader."""
 
+_NOTHING: tuple[object, ...] = (None, [], (), "")
+"""Values that say a parameter was not given."""
+
 
 def write_page(
     report: Report,
@@ -40,8 +43,8 @@ def write_page(
 ) -> str:
     """The page as HTML. Pictures are embedded as JPEG, so that it survives being mailed; it makes no request and runs no script.
 
-    `views` and `maps` are made by `proof.preview`; `sources` are the pictures it was made from, `files` the package's files, `inputs` the files
-    it was made from; `licences` maps a part (a backend, an input) to its licence; `made_with` is the last line.
+    `views` and `maps` are made by `proof.preview`; `sources` are the pictures it was made from, `inputs` those and other files with their
+    digests, `files` the package's own; `licences` maps a part (a backend, an input) to its licence; `made_with` is the last line.
     """
     body = (
         _opening(report, views.hero),
@@ -195,7 +198,8 @@ def _on_paper(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
 def _steps(steps: Sequence[Step]) -> str:
     items = []
     for step in steps:
-        told = ", ".join(f"{name} {_plain(value)}" for name, value in step.params.items() if name not in _NOT_TOLD)
+        given = ((name, value) for name, value in step.params.items() if name not in _NOT_TOLD and value not in _NOTHING)
+        told = ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in given)
         notes = "".join(f"<p>{escape(note)}</p>" for note in step.notes)
         items.append(f"<li><h3>{escape(step.stage)}</h3>{notes}" + (f'<p class="params">{escape(told)}</p>' if told else "") + "</li>")
     return f'<ol class="steps">{"".join(items)}</ol>' if items else ""
@@ -205,8 +209,8 @@ def _plain(value: object) -> str:
     """A parameter as people write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None:
-        return "none"
+    if isinstance(value, (list, tuple)):
+        return " and ".join(_plain(each) for each in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

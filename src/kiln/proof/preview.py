@@ -37,6 +37,10 @@ _BACKDROP_TOP = np.array([0.74, 0.735, 0.72], np.float32)
 _BACKDROP_BOTTOM = np.array([0.50, 0.495, 0.48], np.float32)
 """Linear light: a pale wall that a floor darkens, neutral so that it does not tint how colours are read."""
 
+_ORDER = np.array([(0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5)], np.float32)
+_DITHER = (_ORDER - 7.5) / 16 * np.float32(0.006)
+"""Bayer's matrix, as high as one 8-bit step of the wall: without it the gradient shows bands."""
+
 _CLAY_COLOR = (0.40, 0.385, 0.36)
 """Linear."""
 
@@ -63,7 +67,8 @@ def _on_backdrop(
         # At half resolution: a soft shadow has no detail that a quarter of the rays would miss.
         darkness = cv2.resize(shadow.seen_by(camera, width=width // 2, height=height // 2), (width, height), interpolation=cv2.INTER_LINEAR)
         wall = wall * (1 - darkness[..., None])
-    return image[..., :3] + wall * (1 - image[..., 3:])
+    grain = np.tile(_DITHER, (-(-height // 4), -(-width // 4)))[:height, :width, None]
+    return image[..., :3] + (wall + grain) * (1 - image[..., 3:])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -125,7 +125,11 @@ def _texture(
 
 
 def _sampled(
-    pixels: UInt8[np.ndarray, "height width channels"], decode: Float32[np.ndarray, "channels 256"], uvs: Float32[np.ndarray, "n 2"], *, wrap: bool
+    pixels: UInt8[np.ndarray, "height width channels"],
+    decode: Float32[np.ndarray, "channels 256"],
+    uvs: Float32[np.ndarray, "n 2"],
+    *,
+    wrap: bool,
 ) -> Float32[np.ndarray, "n channels"]:
     out = np.empty((len(uvs), len(decode)), np.float32)
     sample_decoded(pixels, decode, np.ascontiguousarray(uvs), wrap, out)

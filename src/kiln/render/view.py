@@ -10,13 +10,14 @@ from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
 from kiln.asset import Material, Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.normals import smooth_normals
+from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.rasterize import Fragments, rasterize
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
 from kiln.kernels import in_threads
 from kiln.kernels.shade import shade_rows
 from kiln.render.camera import Camera
 from kiln.render.studio import Studio
+from kiln.render.surface import ready_for_surface, surface_at
 from kiln.render.textures import DECODE_SRGB, Pyramid, plain, pyramid
 
 _ALPHA_CUTOFF = 0.5
@@ -83,22 +84,36 @@ def _skin(material: Material, *, textured: bool) -> Skin:
 def _vertices(mesh: Mesh) -> Float32[np.ndarray, "vertices 17"]:
     table = np.zeros((mesh.vertex_count, 17), np.float32)
     table[:, 0:3] = mesh.positions
-    table[:, 4:7] = smooth_normals(mesh) if mesh.normals is None else mesh.normals
+    if mesh.normals is not None:
+        table[:, 4:7] = mesh.normals
     if mesh.tangents is not None:
         table[:, 7:11] = mesh.tangents
     if mesh.uvs is not None:
         table[:, 11:13] = mesh.uvs
-    table[:, 13:17] = (
-        1.0 if mesh.colors is None else np.dstack([srgb_to_linear(mesh.colors[:, :3])[None], mesh.colors[None, :, 3:] / 255])[0]
-    )
+    table[:, 13:17] = _vertex_colors(mesh)
     return table
+
+
+def _vertex_colors(mesh: Mesh) -> Float32[np.ndarray, "vertices 4"]:
+    """Linear colour that multiplies the material's; projections are looked up at the vertices only, which is enough for a dense source."""
+    if mesh.projections:
+        corner = np.zeros(mesh.vertex_count, np.int32)
+        corner[mesh.triangles.reshape(-1)] = np.arange(mesh.triangles.size)
+        points = SurfacePoints(triangle=corner // 3, bary=np.eye(3, dtype=np.float32)[corner % 3, 1:])
+        bare = replace(mesh, uvs=None, material_ids=None, tangents=None)  # only its colour is asked for
+        return surface_at(bare, (), points).base_color
+    if mesh.colors is None:
+        return np.ones((mesh.vertex_count, 4), np.float32)
+    alpha = mesh.colors[:, 3:].astype(np.float32) / 255
+    return np.concatenate([srgb_to_linear(mesh.colors[:, :3]), alpha], axis=1)
 
 
 def prepare(mesh: Mesh, materials: tuple[Material, ...] | Material | None = None) -> Subject:
     """Mip pyramids, tangents, linear colours: what all pictures of one subject share. Without materials, vertex colours on matt white."""
     chosen = (materials,) if isinstance(materials, Material) else materials or ()
     skins = chosen or (Material(metallic_factor=0.0, roughness_factor=0.9, double_sided=True),)
-    return Subject(mesh=mesh, vertices=_vertices(mesh), skins=tuple(_skin(m, textured=mesh.uvs is not None) for m in skins))
+    ready = ready_for_surface(mesh, skins)
+    return Subject(mesh=ready, vertices=_vertices(ready), skins=tuple(_skin(m, textured=mesh.uvs is not None) for m in skins))
 
 
 def doubled_areas(points: Float64[np.ndarray, "n 2"], triangles: UInt32[np.ndarray, "triangles 3"]) -> Float64[np.ndarray, " triangles"]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
 
-from kiln.asset import Asset, Material
-from kiln.errors import PostconditionError
-from kiln.kernels import in_threads
+from kiln.asset import Asset, Material, Mesh
+from kiln.errors import PostconditionError, RecipeError
 from kiln.stages.stage import Context, Params, stage
 
 if TYPE_CHECKING:
@@ -28,9 +27,13 @@ MISSES_WORTH_SAYING = 1e-3
 class BakeParams(Params):
     """The maps' size, and ambient occlusion."""
 
-    size: int = Field(2048, ge=256, le=8192, description="width and height of the maps (texels); unwrap's padding was meant for its own size")
+    size: int = Field(
+        2048, ge=256, le=8192, description="width and height of the maps (texels); unwrap's padding was meant for its own size"
+    )
     ao: bool = Field(True, description="trace ambient occlusion; without it the ORM map's red channel is the source's own, or white")
-    ao_rays: int = Field(4, ge=1, le=64, description="rays from each 2 x 2 texels; 16 times as many are averaged (rounded up to a power of two)")
+    ao_rays: int = Field(
+        4, ge=1, le=64, description="rays from each 2 x 2 texels; 16 times as many are averaged (rounded up to a power of two)"
+    )
 
 
 @stage(reads=("source", "source_materials", "mesh", "uvs"), writes=("material",))
@@ -38,8 +41,11 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
     from kiln.geometry.bake import Target, trace_texels
     from kiln.geometry.occlusion import openness
+    from kiln.kernels import in_threads
     from kiln.render.surface import ready_for_surface
 
+    if asset.mesh is None or asset.mesh.tangents is None:
+        raise RecipeError("bake: the game mesh has no UVs and tangents yet; put unwrap before bake")
     target = Target(ready_for_surface(asset.source, asset.source_materials))
     context.progress(0.1, "tracing")
     hits = trace_texels(asset.mesh, target, size=params.size)
@@ -47,9 +53,9 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     context.progress(0.4, "ambient occlusion")
     free = openness(hits, target, rays=1 << (params.ao_rays - 1).bit_length()) if params.ao else None
     context.progress(0.8, "maps")
-    texels = _Texels(len(hits.texel), asset)
-    in_threads(lambda first, last: texels.fill(asset, target, hits, free, first, last), len(hits.texel), at_least=_SLAB)
-    return replace(asset, material=texels.material(asset, hits))
+    texels = _Texels(mesh=asset.mesh, target=target, materials=asset.source_materials, hits=hits, free=free)
+    in_threads(texels.look_up, len(hits.texel), at_least=_SLAB)
+    return replace(asset, material=texels.material(asset.name))
 
 
 def _judge(hits: TexelHits, context: Context) -> None:
@@ -65,49 +71,51 @@ def _judge(hits: TexelHits, context: Context) -> None:
 class _Texels:
     """The covered texels' bytes, map by map."""
 
-    def __init__(self, count: int, asset: Asset) -> None:
-        glows = any(any(material.emissive_factor) for material in asset.source_materials)
+    def __init__(
+        self, *, mesh: Mesh, target: Target, materials: tuple[Material, ...], hits: TexelHits, free: Float32[np.ndarray, " texels"] | None
+    ) -> None:
+        self.mesh, self.target, self.materials, self.hits, self.free = mesh, target, materials, hits, free
+        count = len(hits.texel)
         self.base_color = np.empty((count, 4), np.uint8)
         self.normal = np.empty((count, 3), np.uint8)
         self.orm = np.empty((count, 3), np.uint8)
-        self.emissive = np.empty((count, 3), np.uint8) if glows else None
-        self.guessed = None if asset.source.seen is None else np.empty(count, np.uint8)
-        self.alpha_mode = next((m.alpha_mode for m in asset.source_materials if m.alpha_mode != "OPAQUE"), "OPAQUE")
+        self.emissive = np.empty((count, 3), np.uint8) if any(any(m.emissive_factor) for m in materials) else None
+        self.guessed = None if target.mesh.seen is None else np.empty(count, np.uint8)
+        self.alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = next((m.alpha_mode for m in materials if m.alpha_mode != "OPAQUE"), "OPAQUE")
 
-    def fill(
-        self, asset: Asset, target: Target, hits: TexelHits, free: Float32[np.ndarray, " texels"] | None, first: int, last: int
-    ) -> None:
-        """Look up texels first to last - 1, a slab at a time."""
+    def look_up(self, first: int, last: int) -> None:
+        """Fill in texels first to last - 1, a slab at a time."""
         for start in range(first, last, _SLAB):
-            self._look_up(asset, target, hits, free, slice(start, min(start + _SLAB, last)))
+            self._look_up(slice(start, min(start + _SLAB, last)))
 
-    def _look_up(self, asset: Asset, target: Target, hits: TexelHits, free: Float32[np.ndarray, " texels"] | None, rows: slice) -> None:
+    def _look_up(self, rows: slice) -> None:
         from kiln.geometry.bake import tangent_space
         from kiln.imaging.color import linear_to_srgb
         from kiln.render.surface import surface_at
 
-        surface = surface_at(target.mesh, asset.source_materials, hits.source[rows])
+        surface = surface_at(self.target.mesh, self.materials, self.hits.source[rows])
         self.base_color[rows, :3] = linear_to_srgb(surface.base_color[:, :3])
         self.base_color[rows, 3] = 255 if self.alpha_mode == "OPAQUE" else _bytes(surface.base_color[:, 3])
         self.orm[rows] = _bytes(surface.orm)
-        if free is not None:
+        if self.free is not None:
             # The smaller of the source's own occlusion and the traced one: multiplied, creases would darken twice.
-            self.orm[rows, 0] = np.minimum(self.orm[rows, 0], _bytes(free[rows]))
+            self.orm[rows, 0] = np.minimum(self.orm[rows, 0], _bytes(self.free[rows]))
         if self.emissive is not None and surface.emissive is not None:
             self.emissive[rows] = linear_to_srgb(surface.emissive)
         if self.guessed is not None and surface.guessed is not None:
             self.guessed[rows] = _bytes(surface.guessed)
-        self.normal[rows] = tangent_space(asset.mesh, hits.low[rows], surface.normal)
+        self.normal[rows] = tangent_space(self.mesh, self.hits.low[rows], surface.normal)
 
-    def material(self, asset: Asset, hits: TexelHits) -> Material:
+    def material(self, name: str) -> Material:
         """The maps, filled whole from the nearest covered texels."""
         from kiln.imaging.dilate import nearest_covered
 
-        number = np.full(hits.size * hits.size, -1, np.int32)
-        number[hits.texel] = np.arange(len(hits.texel), dtype=np.int32)
-        number = number[nearest_covered((number >= 0).reshape(hits.size, hits.size))]
+        size = self.hits.size
+        number = np.full(size * size, -1, np.int32)
+        number[self.hits.texel] = np.arange(len(self.hits.texel), dtype=np.int32)
+        number = number[nearest_covered((number >= 0).reshape(size, size))]
         return Material(
-            name=asset.name,
+            name=name,
             base_color=self.base_color[number],
             normal=self.normal[number],
             orm=self.orm[number],
@@ -115,7 +123,7 @@ class _Texels:
             emissive_factor=(0.0, 0.0, 0.0) if self.emissive is None else (1.0, 1.0, 1.0),
             guessed=None if self.guessed is None else self.guessed[number],
             alpha_mode=self.alpha_mode,
-            double_sided=any(material.double_sided for material in asset.source_materials),
+            double_sided=any(material.double_sided for material in self.materials),
         )
 
 

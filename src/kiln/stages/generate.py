@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class GenerateParams(BackendParams):
 def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Context) -> Asset:
     """Make a dense, coloured mesh from one to four pictures of the subject."""
     refuse_equal_views(pictures)
-    ordered = tuple(sorted(pictures, key=lambda picture: picture.view != "front"))  # stable: the front leads, it names the asset
+    ordered = front_first(pictures)
     backend: Generator = registry.find("generator", params.backend).load()
     made = backend.generate(ordered, params.options, context.progress)
     refuse_unusable(made.mesh, backend=params.backend)
@@ -36,6 +37,11 @@ def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Con
     context.measure(**made.measures)
     context.note(f"{made.mesh.triangle_count:,} triangles from {_count(len(pictures), 'picture')}")
     return Asset(name=ordered[0].name, source=made.mesh, source_materials=made.materials, pictures=ordered)
+
+
+def front_first(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """The pictures with the front view leading, as it names the asset; the others keep their order."""
+    return tuple(sorted(pictures, key=lambda picture: picture.view != "front"))
 
 
 def _count(number: int, noun: str) -> str:

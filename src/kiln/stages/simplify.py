@@ -25,6 +25,7 @@ class SimplifyParams(Params):
 @stage(reads=("source",), writes=("mesh",))
 def simplify(asset: Asset, params: SimplifyParams, context: Context) -> Asset:
     """Reduce the source to a game mesh within the triangle budget."""
+    from kiln.geometry.components import largest_parts
     from kiln.geometry.simplify import simplify as reduced
     from kiln.geometry.simplify import simplify_keeping_uvs
     from kiln.geometry.topology import measure_topology
@@ -32,9 +33,14 @@ def simplify(asset: Asset, params: SimplifyParams, context: Context) -> Asset:
     source = asset.source
     keep = params.keep_uvs and source.uvs is not None
     mesh = (simplify_keeping_uvs if keep else reduced)(source, triangles=params.triangles)
+    dropped = 0
+    if mesh.triangle_count > params.triangles and not keep:
+        mesh, dropped = largest_parts(mesh, triangles=params.triangles)
     topology = measure_topology(mesh)
     _check(topology, keep=keep)
-    _say(source, mesh, topology, params.triangles, context)
+    _say(source, mesh, params.triangles, context)
+    if dropped:
+        context.note(f"{dropped:,} of the smallest separate parts were left out: {params.triangles:,} triangles are too few for all")
     return replace(asset, mesh=mesh)
 
 
@@ -49,13 +55,13 @@ def _check(topology: Topology, *, keep: bool) -> None:
         )
 
 
-def _say(source: Mesh, mesh: Mesh, topology: Topology, budget: int, context: Context) -> None:
+def _say(source: Mesh, mesh: Mesh, budget: int, context: Context) -> None:
     """Note what became of the triangles, and what stood in the way of the budget."""
     before, after = source.triangle_count, mesh.triangle_count
-    context.measure(triangles_before=before, triangles=after, open_edges=topology.open_edges)
+    context.measure(triangles_before=before, triangles=after)
     if before <= budget:
         context.note(f"{before:,} triangles are within the budget of {budget:,}: nothing to reduce")
     elif after <= budget:
         context.note(f"{before:,} -> {after:,} triangles")
     else:
-        context.note(f"{before:,} -> {after:,} triangles; seams and {topology.components:,} separate parts do not allow {budget:,}")
+        context.note(f"{before:,} -> {after:,} triangles; its seams and topology do not allow {budget:,}")

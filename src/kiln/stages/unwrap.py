@@ -8,7 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from kiln.asset import Asset
+from kiln.errors import RecipeError
 from kiln.stages.stage import Context, Params, stage
+
+SPARSE = 0.5
+"""Share of the atlas under which the report says that it is ill used."""
 
 
 class UnwrapParams(Params):
@@ -16,8 +20,10 @@ class UnwrapParams(Params):
 
     size: int = Field(2048, ge=256, le=8192, description="atlas width and height (texels)")
     padding: int = Field(8, ge=1, le=64, description="least gap between islands (texels)")
-    time_limit_s: float = Field(20.0, gt=0, description="how long the chart cutter may take before the box projection replaces it (seconds)")
-    method: Literal["auto", "xatlas", "box"] = Field("auto", description="how charts are cut; auto falls back to box when xatlas fails")
+    method: Literal["auto", "xatlas", "box"] = Field(
+        "auto", description="first charts: auto and box project along axes, auto then joins; xatlas"
+    )
+    time_limit_s: float = Field(20.0, gt=0, le=3600, description="how long xatlas may take before the box projection replaces it (seconds)")
 
 
 @stage(reads=("mesh",), writes=("mesh", "uvs"))
@@ -25,8 +31,15 @@ def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
     """Cut the game mesh into charts and lay them into one atlas."""
     from kiln.geometry.unwrap import unwrap as unwrapped
 
+    if asset.mesh is None:
+        raise RecipeError("unwrap: there is no game mesh yet; put simplify before unwrap")
     result = unwrapped(asset.mesh, size=params.size, padding=params.padding, method=params.method, time_limit_s=params.time_limit_s)
     for note in result.notes:
         context.note(note)
     context.measure(**result.measures)
+    share = result.measures["utilization"]
+    if share < SPARSE:
+        context.note(
+            f"islands fill only {share:.0%} of the atlas: its charts are too many or too awkward for {params.padding} px of padding"
+        )
     return replace(asset, mesh=result.mesh)

@@ -123,3 +123,14 @@ def test_background_field_goes_on_behind_the_subject() -> None:
     found = fit_background(cv2.cvtColor(picture, cv2.COLOR_RGB2Lab), known=nothing, barred=nothing)
     assert np.linalg.norm(found.field - cv2.cvtColor(field, cv2.COLOR_RGB2Lab), axis=2).max() < 4
     assert not (found.grown & (ring(inner=-1) > 0.9)).any()
+
+
+def test_more_sensitive_keeps_more_of_what_resembles_the_background() -> None:
+    fading = np.clip(ring(inner=-1) * (1 - 0.9 * (X / SIZE)), 0, 1)  # melts into the grey towards the right
+    picture = over(fading, backgrounds()["grey"])
+    areas = [
+        np.count_nonzero(ClassicCutter().cut(picture, Hints(), ClassicOptions(sensitivity=s), lambda share, words: None).alpha > 127)
+        for s in (0.5, 1.0, 3.0)
+    ]
+    assert areas == sorted(areas)
+    assert areas[0] < 0.9 * areas[2]

@@ -74,3 +74,9 @@ def test_a_view_cut_off_by_its_border_is_fitted_by_colour() -> None:
     assert frame.metres_per_pixel == pytest.approx(1 / 80, rel=0.03)
     assert frame.bottom == pytest.approx(100, abs=3)
     assert any("cut off" in note for note in alignment.notes)
+
+
+def test_views_along_one_axis_say_that_the_depth_is_a_guess() -> None:
+    front, back = figure("front"), mirrored(figure("front"), "back")
+    assert any("depth is a guess" in note for note in align_views((front, back)).notes)
+    assert not any("depth is a guess" in note for note in align_views((front, figure("left"))).notes)

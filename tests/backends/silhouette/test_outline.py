@@ -66,6 +66,14 @@ def test_dust_goes_and_parts_and_holes_stay() -> None:
     assert outline.frame.bottom == 100
 
 
+def test_solidity_fills_holes_and_sees_gaps() -> None:
+    ring = np.minimum(disc(28.0), 255 - disc(14.0))
+    cross = np.zeros((64, 64), np.uint8)
+    cross[28:36, 4:60] = cross[4:60, 28:36] = 255
+    assert trace_outline(ring).solidity == pytest.approx(1, abs=0.02)
+    assert trace_outline(cross).solidity == pytest.approx((2 * 56 * 8 - 64) / (56**2 - 2 * 24**2), abs=0.05)
+
+
 def test_an_empty_matte_is_refused_with_a_cure() -> None:
     with pytest.raises(PictureError, match="cutout"):
         trace_outline(np.full((8, 8), 100, np.uint8))

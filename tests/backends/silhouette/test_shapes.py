@@ -81,10 +81,21 @@ def test_a_rod_is_as_deep_as_wide_and_a_disc_is_flatter() -> None:
     assert 0.5 < half_depth(disc).max() * (1 + BACK) < 0.9
 
 
+def test_arms_are_swept_back_and_a_compact_body_is_not() -> None:
+    cross = matte(np.maximum(box(40, 56, 4, 92), box(4, 92, 30, 40)))
+    staff = matte(np.minimum(4 - np.abs(X - Y) / 2, box(4, 92, 4, 92)))
+    arms, *others = (inflate(trace_outline(alpha), spacing=0.02).middle for alpha in (cross, DISC, RING, staff))
+    assert arms is not None
+    for middle in others:
+        assert middle is not None
+        assert np.abs(middle).max() < 1e-6
+    assert arms[4, 0] < -0.1 < -0.001 < arms[len(arms) // 2, 0]
+
+
 def test_thickness_multiplies_depth() -> None:
     outline = trace_outline(STAR)
-    one, two = (float(np.ptp(to_mesh(inflate(outline, spacing=0.02, thickness=t)).positions[:, 2])) for t in (1.0, 2.0))
-    assert two == pytest.approx(2 * one, rel=0.03)
+    one, two = (half_depth(inflate(outline, spacing=0.02, thickness=t)) for t in (1.0, 2.0))
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-5)
 
 
 def test_a_turned_disc_is_a_sphere() -> None:

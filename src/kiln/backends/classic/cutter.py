@@ -14,7 +14,7 @@ from kiln.backends.roles import Hints, Matte, Progress
 from kiln.errors import CutoutError
 from kiln.imaging.matting import soft_edge
 
-_WORKING_SIDE = 448
+_WORKING_SIDE = 512
 """Pixels: GrabCut's time grows with their number, and the outline is found again at full size."""
 
 _SPECK_PIXELS = 16
@@ -67,7 +67,7 @@ def _cut_from_background(picture: Picture, hints: Hints, options: ClassicOptions
     lab = cv2.cvtColor(_shrunk(colors, scale), cv2.COLOR_RGB2Lab)
     small_subject, small_outside = _shrunk_marks(subject, lab.shape), _shrunk_marks(outside, lab.shape)
     progress(0.1, "background model")
-    background = fit_background(lab, known=small_outside, barred=_alike_around(lab, small_subject))
+    background = fit_background(lab, known=small_outside, barred=_alike_around(lab, small_subject), sensitivity=options.sensitivity)
     progress(0.3, "GrabCut")
     mask = segment(lab, background, subject=small_subject, outside=small_outside, sensitivity=options.sensitivity)
     if not mask.any():

@@ -30,7 +30,7 @@ class SilhouetteOptions(Options):
     back: Literal["auto", "mirror", "plain"] = Field(
         "auto",
         description="What a side that no picture shows looks like. mirror: the front again; plain: the material without its features; "
-        "auto: mirror for what is alike all round, plain otherwise",
+        "auto: mirror for what is alike all round (bottles, blades), plain otherwise",
     )
 
 

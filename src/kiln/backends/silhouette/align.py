@@ -18,6 +18,9 @@ ROWS = 256
 LARGEST_STRETCH = 0.12
 """A view that is cut off by its picture's border may be up to this much taller than what is seen of it."""
 
+GOOD_OVERLAP = 0.97
+"""Above this overlap opposite views are one outline but for the camera's noise."""
+
 POOR_OVERLAP = 0.8
 """Below this overlap two opposite views are not the same subject in the same pose."""
 
@@ -54,13 +57,19 @@ def align_views(pictures: tuple[Picture, ...]) -> Alignment:
             views[b], found = _laid_over(views[b], views[a])
             notes.append(_overlap_note(views[a], views[b], found))
             overlap = min(overlap, found)
+    if len({round(view.azimuth_degrees) % 180 for view in views}) == 1 and len(views) > 1:
+        notes.append(
+            f"no view across {views[0].picture.view} and {views[1].picture.view}: the depth is a guess, inflated from their outline"
+        )
     return Alignment(views=tuple(views), notes=tuple(note for note in notes if note), overlap=overlap)
 
 
 def _overlap_note(a: PlacedView, b: PlacedView, overlap: float) -> str:
     words = f"{a.picture.view} and {b.picture.view} outlines overlap by {overlap:.0%}"
-    if overlap >= POOR_OVERLAP:
+    if overlap >= GOOD_OVERLAP:
         return words + ", one mirrored"
+    if overlap >= POOR_OVERLAP:
+        return words + ", one mirrored: no one shape has both, it lies between them"
     return f"warning: {words} only: they do not look like one subject in one pose"
 
 

@@ -44,6 +44,9 @@ class Choice:
     curved: bool = False
     """For extrude: bent back at the left and right, as a shield is."""
 
+    back: Literal["mirror", "plain"] = "mirror"
+    """What the side that is not seen looks like: bottles and blades are alike all round; a face has no face behind it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
@@ -107,7 +110,7 @@ class Traits:
 def choose(outline: Outline, picture: Picture) -> Choice:
     """The method for one picture."""
     t = measure(outline, picture)
-    return _flat(t) or _turned(t) or Choice(method="inflate", reason=_why_inflated(t))
+    return _flat(t) or _turned(t) or Choice(method="inflate", reason=_why_inflated(t), back="plain")
 
 
 def _flat(t: Traits) -> Choice | None:
@@ -118,7 +121,7 @@ def _flat(t: Traits) -> Choice | None:
         reason = (
             f"the outline of a shield: {t.symmetry:.0%} mirror-symmetric, {t.solidity:.0%} of its convex hull, broad above, pointed below"
         )
-        return Choice(method="extrude", reason=reason, curved=True)
+        return Choice(method="extrude", reason=reason, curved=True, back="plain")
     if t.solidity > 0.97 and t.symmetry > 0.97 and 0.92 < t.aspect < 1.08 and t.top < 0.6 and t.rings > 8:
         return Choice(
             method="extrude", reason=f"a round shield: a disc with rings {t.rings:.0f} Lab units apart, which no ball has", curved=True
@@ -127,7 +130,7 @@ def _flat(t: Traits) -> Choice | None:
         reason = f"a blade on a handle: {t.handle:.0%} of its length is slim, {t.grey:.0%} of it grey as metal, all on one side"
         return Choice(method="extrude", reason=reason)
     if t.board > 0.55 and t.bottom < 0.5 and t.grey < 0.6:
-        return Choice(method="extrude", reason=f"a board on a post: {t.board:.0%} of the area is one upright rectangle")
+        return Choice(method="extrude", reason=f"a board on a post: {t.board:.0%} of the area is one upright rectangle", back="plain")
     return None
 
 
@@ -190,21 +193,18 @@ def _has_handle(inside: Bool[np.ndarray, "nx ny"]) -> bool:
 
 def _long_traits(outline: Outline) -> dict[str, float]:
     """Traits along the long axis of inertia. The tightest box's would not do: a sword's lies askew, from its guard to its tip."""
-    points = np.argwhere(outline.distance > 0)[:, ::-1].astype(np.float64)
-    middle = points.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov((points - middle).T, ddof=0) + 1e-9 * np.eye(2))
-    across, along = axes.T
-    wide, longest = (float(np.ptp(points @ axis)) + 1 for axis in (across, along))
+    inertia = outline.inertia
     typical = 4 * float(outline.distance[outline.distance > 0].mean())
-    size, scale = 2 * CELLS, CELLS / longest
-    turn = scale * np.array([[along[1], -along[0], 0], [along[0], along[1], 0]])
-    turn[:, 2] = size / 2 - turn[:, :2] @ middle
+    size, scale = 2 * CELLS, CELLS / inertia.length
+    x, y = inertia.along
+    turn = scale * np.array([[y, -x, 0], [x, y, 0]])
+    turn[:, 2] = size / 2 - turn[:, :2] @ inertia.middle
     upright = cv2.warpAffine(outline.distance, turn, (size, size), borderValue=-1.0)
     grid = OutlineGrid(distance=np.ascontiguousarray(upright.T), origin=(0.0, 0.0), spacing=1.0)
     widths = grid.inside.sum(axis=0)[grid.inside.any(axis=0)]
     return {
-        "length": longest / wide,
-        "slimness": typical / longest,
+        "length": inertia.length / inertia.width,
+        "slimness": typical / inertia.length,
         "length_symmetry": find_axis(grid).symmetry,
         "handle": float((widths < widths.max(initial=0) / 3).mean()) if len(widths) else 0.0,
     }

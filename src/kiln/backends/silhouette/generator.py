@@ -40,6 +40,9 @@ class Shape:
     mesh: Mesh
     views: tuple[PlacedView, ...]
     method: Literal["inflate", "lathe", "extrude", "hull"]
+    back: Literal["mirror", "plain"]
+    """What suits the side that no picture shows."""
+
     notes: tuple[str, ...]
 
 
@@ -54,7 +57,7 @@ class SilhouetteGenerator:
         mesh = add_relief(relax_along_surface(shape.mesh), shape.views, strength=options.relief)
         mesh = replace(mesh, normals=smooth_normals(mesh))
         progress(0.6, "colour")
-        painted = paint(mesh, shape.views, back=_back(options, shape))
+        painted = paint(mesh, shape.views, back=shape.back if options.back == "auto" else options.back)
         progress(1.0, shape.method)
         material = Material(roughness_factor=ROUGHNESS, metallic_factor=0.0)
         return Generation(mesh=painted, materials=(material,), notes=shape.notes, measures={"source_triangles": painted.triangle_count})
@@ -79,7 +82,9 @@ def _from_views(pictures: tuple[Picture, ...], options: SilhouetteOptions) -> Sh
     alignment = align_views(pictures)
     mesh = build_hull(alignment.views, detail=options.detail)
     named = ", ".join(picture.view for picture in pictures)
-    return Shape(mesh=mesh, views=alignment.views, method="hull", notes=(f"hull from {len(pictures)} views: {named}", *alignment.notes))
+    return Shape(
+        mesh=mesh, views=alignment.views, method="hull", back="plain", notes=(f"hull from {len(pictures)} views: {named}", *alignment.notes)
+    )
 
 
 def _from_one(picture: Picture, options: SilhouetteOptions) -> Shape:
@@ -88,14 +93,13 @@ def _from_one(picture: Picture, options: SilhouetteOptions) -> Shape:
     build = _builder(outline, choice, options)
     mesh = to_mesh(build(spacing=spacing_for(build(spacing=sum(outline.size) / 2 / DRAFT_CELLS), triangles=options.detail)))
     view = PlacedView(picture=picture, azimuth_degrees=VIEW_AZIMUTH_DEGREES[picture.view], frame=outline.frame)
-    return Shape(
-        mesh=_turned_to(mesh, view), views=(view,), method=choice.method, notes=(f"{choice.method}: {choice.reason}", *outline.notes)
-    )
+    notes = (f"{choice.method}: {choice.reason}", *outline.notes)
+    return Shape(mesh=_turned_to(mesh, view), views=(view,), method=choice.method, back=choice.back, notes=notes)
 
 
 def _choice(outline: Outline, picture: Picture, options: SilhouetteOptions) -> Choice:
     if options.method in ("inflate", "lathe", "extrude"):
-        return Choice(method=options.method, reason="asked for")
+        return Choice(method=options.method, reason="asked for", back="plain" if options.method == "inflate" else "mirror")
     return choose(outline, picture)
 
 
@@ -111,10 +115,3 @@ def _turned_to(mesh: Mesh, view: PlacedView) -> Mesh:
     right, towards = view.axes()
     up = np.array([0, 1, 0], np.float32)
     return replace(mesh, positions=mesh.positions @ np.stack([right, up, towards]))
-
-
-def _back(options: SilhouetteOptions, shape: Shape) -> Literal["mirror", "plain"]:
-    """What the unseen side looks like: what is turned or flat is alike on both sides; a face has no face behind it."""
-    if options.back != "auto":
-        return options.back
-    return "mirror" if shape.method in ("lathe", "extrude") else "plain"

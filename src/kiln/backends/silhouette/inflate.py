@@ -36,6 +36,13 @@ SLIM, ROUND = 0.55, 0.9
 ROUND_DEPTH = 1.2
 """Depth of a round subject over that of a slim one; sqrt(2 u) alone makes a disc 0.7 as deep as wide, less where it levels off."""
 
+SWEEP = 0.3
+"""How far back the ends of a subject that spreads lie, over their distance from its middle. Wings and arms in one plane with the body look
+cut out of board from the side; swept back, they show their faces there."""
+
+STOUT, LONG = 1.7, 2.4
+"""Length over width along the axes of inertia: beyond it a slanting staff or key would be bent like a bow."""
+
 BACK = 0.9
 """Depth behind the outline over depth before it: bellies, noses and toes stand out to the front."""
 
@@ -47,7 +54,21 @@ def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Soli
     edge = float(np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (SPREAD_EDGE, COMPACT_EDGE)))
     depth = thickness * float(np.interp(outline.half_width / radius, (SLIM, ROUND), (1, ROUND_DEPTH)))
     u = solve(outline, spacing=spacing, level=FULLNESS * radius, edge=edge)
-    return Solid(grid=grid, squared=(2 * depth**2) * beyond_rim(u, grid), back=BACK)
+    return Solid(grid=grid, squared=(2 * depth**2) * beyond_rim(u, grid), middle=_swept(grid, _sweep(outline)), back=BACK)
+
+
+def _sweep(outline: Outline) -> float:
+    """How far back the subject's ends lie: SWEEP where it spreads, nothing where it is compact or long and thin."""
+    spread = np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (1, 0))
+    stout = np.interp(outline.inertia.length / outline.inertia.width, (STOUT, LONG), (1, 0))
+    return SWEEP * float(spread * stout)
+
+
+def _swept(grid: OutlineGrid, sweep: float) -> Float32[np.ndarray, "nx ny"]:
+    """z of the sheet between front and back: 0 in the middle, `sweep` times the reach further back at the far left and right."""
+    x, middle, reach = _across(grid)
+    z = -sweep * np.square(x - middle) / reach.max()
+    return np.repeat(z, grid.distance.shape[1], axis=1).astype(np.float32)
 
 
 def solve(outline: Outline, *, spacing: float, level: float, edge: float = 1.0) -> Float32[np.ndarray, "nx ny"]:
@@ -97,14 +118,20 @@ def _diagonal(grid: OutlineGrid, screen: Float32[np.ndarray, "nx 1"]) -> Float32
 
 def _screen(grid: OutlineGrid, level: float, edge: float) -> Float32[np.ndarray, "nx 1"]:
     """1 / level² over x, metres^-2; the level sinks to its edge value at the subject's far left and right, as an ellipse does."""
+    x, middle, reach = _across(grid)
+    share = np.clip((x - middle) / reach, -1, 1)
+    levels = level * (edge + (1 - edge) * np.sqrt(1 - share**2))
+    return (1 / levels**2).astype(np.float32)
+
+
+def _across(grid: OutlineGrid) -> tuple[Float32[np.ndarray, "nx 1"], float, Float32[np.ndarray, "nx 1"]]:
+    """x of each column, x of the subject's centre of area, and how far from there the subject reaches on that column's side, metres."""
     x = grid.x()
     held = grid.inside.sum(axis=1)[:, None]
     middle = float((held * x).sum() / max(int(held.sum()), 1))
     taken = x[held > 0]
     reach = np.where(x < middle, middle - taken.min(initial=0.0), taken.max(initial=0.0) - middle) + grid.spacing
-    share = np.clip((x - middle) / reach, -1, 1)
-    levels = level * (edge + (1 - edge) * np.sqrt(1 - share**2))
-    return (1 / levels**2).astype(np.float32)
+    return x, middle, reach.astype(np.float32)
 
 
 def _resample(values: Float32[np.ndarray, "mx my"], grid: OutlineGrid, onto: OutlineGrid) -> Float32[np.ndarray, "nx ny"]:

@@ -35,9 +35,12 @@ SHARPNESS = 8
 MIRROR_TRUST = 0.5
 """What a mirrored opposite view counts against a picture that shows the place itself."""
 
-SIDE_TRUST = 0.3
+SIDE_TRUST = 0.1
 """What a view from the side counts against one from front or back: a hull's depths are less sure than its breadths, so limbs that the side
 view shows over the trunk do not lie quite where they are."""
+
+LEAST_WEIGHT = 1e-14
+"""Raw weight below which a vertex is left to its neighbours' colour."""
 
 GRAZING = 0.25
 """Facing cosine below which a view does not tell whether something hides a vertex."""
@@ -69,7 +72,8 @@ def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") ->
         sides = [_Side(skin=skin, view=view, normals=normals) for view in views]
         layers = [_layers(side, found.result()) for side, found in zip(sides, pictures, strict=True)]
     sight = np.max([_smoothstep(side.facing, 0.1, TURNED + 0.1) * side.open for side in sides], axis=0)
-    painted = replace(mesh, projections=tuple(chain.from_iterable(layers)), seen=np.clip(sight, 0, 1).astype(np.float32))
+    projections = _normalized(list(chain.from_iterable(layers)))
+    painted = replace(mesh, projections=projections, seen=np.clip(sight, 0, 1).astype(np.float32))
     return replace(painted, colors=_vertex_colors(painted, skin))
 
 
@@ -100,6 +104,13 @@ def _layers(front: _Side, pictures: _Pictures) -> list[Projection]:
     layers = [Projection(pixels=pixels, uvs=front.uvs, weights=side.weights * (1 - soft)) for side, pixels in pairs]
     both = sum((side.weights for side, _ in pairs), np.zeros_like(soft))
     return [*layers, Projection(pixels=pictures.side, uvs=front.uvs, weights=both * soft)]
+
+
+def _normalized(layers: list[Projection]) -> tuple[Projection, ...]:
+    """Weights that sum to 1 at each vertex; 0 where no layer has a say. Near the rim all raw weights are about 1e-8."""
+    total = np.sum([layer.weights for layer in layers], axis=0)
+    scale = np.where(total > LEAST_WEIGHT, 1 / np.maximum(total, LEAST_WEIGHT), 0).astype(np.float32)
+    return tuple(replace(layer, weights=layer.weights * scale) for layer in layers)
 
 
 def _azimuths(views: tuple[PlacedView, ...]) -> set[int]:

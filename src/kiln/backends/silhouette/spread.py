@@ -14,8 +14,11 @@ RIM_PIXELS = 2.0
 WHOLE = 250
 """Alpha from which a pixel holds nothing but subject."""
 
+RIM_SHARE = 0.6
+"""The rim of a thin part is at most this share of its half-width: whiskers are all rim and must keep their colour."""
+
 RIM_WEIGHT = 1e-3
-"""How much an untrusted rim pixel counts against a trusted one: next to nothing, but whiskers are all rim and must keep their colour."""
+"""How much an untrusted rim pixel counts against a trusted one."""
 
 
 def spread(colors: Float32[np.ndarray, "height width channels"], known: Float32[np.ndarray, "height width"]) -> np.ndarray:
@@ -50,10 +53,16 @@ def rim_depth(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "
     return cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
 
 
+def core(depth: Float32[np.ndarray, "height width"], *, rim: float) -> Float32[np.ndarray, "height width"]:
+    """1 deeper inside than the rim (pixels), 0 in it; of parts hardly thicker than the rim, the inner two fifths count as inside."""
+    ridge = cv2.dilate(depth, disc(int(np.ceil(rim)) + 1))
+    return np.asarray(np.clip(depth - np.minimum(rim, RIM_SHARE * ridge), 0, 1) * (depth > 0), np.float32)
+
+
 def trust(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
-    """How far each pixel's colour is the subject's own: 1 inside, RIM_WEIGHT at the rim, 0 where anything shines through."""
-    core = np.clip(rim_depth(alpha) - RIM_PIXELS, 0, 1)
-    return np.where(alpha >= WHOLE, np.maximum(core, RIM_WEIGHT), np.where(alpha > 127, RIM_WEIGHT / 100, 0)).astype(np.float32)
+    """How far each pixel's colour is the subject's own: 1 inside, RIM_WEIGHT at the rim, less where anything shines through."""
+    whole = np.maximum(core(rim_depth(alpha), rim=RIM_PIXELS), RIM_WEIGHT)
+    return np.where(alpha >= WHOLE, whole, np.where(alpha > 127, RIM_WEIGHT / 100, 0)).astype(np.float32)
 
 
 def extend(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "height width 4"]:
@@ -62,3 +71,8 @@ def extend(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "he
     filled = linear_to_srgb(spread(srgb_to_linear(pixels[..., :3]), known))
     exact = (known >= 1)[..., None]
     return np.dstack([np.where(exact, pixels[..., :3], filled), np.full(known.shape, 255, np.uint8)])
+
+
+def disc(radius: int) -> UInt8[np.ndarray, "d d"]:
+    """A round structuring element, 2 radius + 1 wide."""
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

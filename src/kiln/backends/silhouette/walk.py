@@ -1,8 +1,8 @@
 """Where a surface that turns away from a camera takes its colour: from further inside the picture, not from the rim's last pixel.
 
 Straight projection would paint a whole side with two or three columns of pixels. So beyond a slope of 68 degrees the place walks back
-inward by the distance travelled along the surface: the picture is reflected about the rim, and the side continues the material. The distance is
-taken to whichever sheet is nearer, front or back, so both reach the rim at the same place of the picture and nothing tears.
+inward by the distance travelled along the surface: the picture is reflected about the rim, and the side continues the material. The
+distance is taken to whichever sheet is nearer, front or back, so both reach the rim at the same place of the picture and nothing tears.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEAST_REACH = 2.0
 STEPS = 0.004 * 1.6 ** np.arange(9)
 """Distances (heights of the subject) at which the way inward is looked at: 0.4 % to 17 %."""
 
-TRAVEL_ROUNDS, DIRECTION_ROUNDS = 4, 12
+TRAVEL_ROUNDS, DIRECTION_ROUNDS = 4, 8
 """Rounds of smoothing: distances along edges are ragged by an edge's length, and raw normals make the walk noisy."""
 
 

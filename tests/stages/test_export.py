@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kiln.asset import Asset, InputFile, Material, Mesh, Package, Step
+from kiln.errors import Cancelled, PostconditionError, SetupError
+from kiln.formats.model import read_model
+from kiln.geometry.normals import smooth_normals
+from kiln.stages import Context
+from kiln.stages.export import ExportParams, export
+from oracles import khronos
+from shapes import cube, sphere
+
+
+def _unwrapped(rings: int) -> Mesh:
+    ball = sphere(rings, 2 * rings)
+    x, y, z = ball.positions.T
+    uvs = np.stack([np.arctan2(x, z) / (2 * np.pi) + 0.5, np.arccos(np.clip(y, -1, 1)) / np.pi], 1).astype(np.float32)
+    return replace(ball, uvs=uvs, normals=smooth_normals(ball))
+
+
+def _asset() -> Asset:
+    random = np.random.default_rng(0)
+    material = Material(
+        name="ball",
+        base_color=random.integers(0, 256, (64, 64, 4), dtype=np.uint8),
+        normal=np.full((64, 64, 3), (128, 128, 255), np.uint8),
+        orm=random.integers(0, 256, (64, 64, 3), dtype=np.uint8),
+        guessed=random.integers(0, 256, (64, 64), dtype=np.uint8),
+    )
+    return Asset(
+        name="Bäll",
+        source=sphere(16, 32),
+        mesh=_unwrapped(8),
+        material=material,
+        lods=(_unwrapped(6), _unwrapped(4)),
+        hulls=(cube(), cube(0.5)),
+        inputs=(InputFile(name="ball.png", sha256="00", size=7),),
+        history=(Step(stage="generate", params={"backend": "fake"}, notes=("made a ball",)),),
+    )
+
+
+def _export(folder: Path, **params: object) -> Package:
+    context = Context(recipe={"name": "prop", "stages": ["export"], "export": {"out": str(folder), "previews": False}})
+    return export(_asset(), ExportParams(out=folder, **params), context)
+
+
+LAYOUT = [
+    "Ball.glb",
+    "Ball_LOD1.glb",
+    "Ball_LOD2.glb",
+    "collision/Ball_hulls.glb",
+    "manifest.json",
+    "report.json",
+    "textures/Ball_base_color.png",
+    "textures/Ball_guessed.png",
+    "textures/Ball_normal.png",
+    "textures/Ball_orm.png",
+]
+
+
+def test_package_holds_what_the_layout_says_and_khronos_has_nothing_to_object(tmp_path: Path) -> None:
+    package = _export(tmp_path, previews=False)
+    assert list(package.files) == LAYOUT
+    assert package.model.is_file()
+    models = [package.folder / name for name in LAYOUT if name.endswith(".glb")]
+    for model, found in zip(models, khronos(*models), strict=True):
+        assert (found["errors"], found["warnings"]) == (0, 0), (model.name, found["messages"])
+
+
+def test_lods_share_the_textures_files_and_the_model_embeds_the_same_bytes(tmp_path: Path) -> None:
+    folder = _export(tmp_path, previews=False).folder
+    texture = (folder / "textures" / "Ball_normal.png").read_bytes()
+    assert texture in (folder / "Ball.glb").read_bytes()
+    lod = read_model(folder / "Ball_LOD1.glb")
+    assert np.array_equal(lod.materials[0].base_color[..., :3], _asset().material.base_color[..., :3])
+    assert lod.mesh.tangents is not None
+    assert (folder / "Ball_LOD1.glb").stat().st_size < 20_000
+
+
+def test_hulls_are_named_nodes(tmp_path: Path) -> None:
+    data = (_export(tmp_path, previews=False).folder / "collision" / "Ball_hulls.glb").read_bytes()
+    document = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert [node["name"] for node in document["nodes"]] == ["Ball_hull_00", "Ball_hull_01"]
+
+
+def test_manifest_tells_inputs_outputs_recipe_versions_and_licences_but_no_paths(tmp_path: Path) -> None:
+    folder = _export(tmp_path, previews=False).folder
+    text = (folder / "manifest.json").read_text()
+    manifest = json.loads(text)
+    assert str(tmp_path) not in text
+    assert manifest["inputs"] == [{"name": "ball.png", "sha256": "00", "size": 7}]
+    assert [file["name"] for file in manifest["outputs"]] == [name for name in LAYOUT if name != "manifest.json"]
+    for file in manifest["outputs"]:
+        assert file["sha256"] == hashlib.sha256((folder / file["name"]).read_bytes()).hexdigest()
+    assert manifest["recipe"] == {"name": "prop", "stages": ["export"], "export": {"previews": False}}
+    assert manifest["versions"]["numpy"] == np.__version__
+    assert manifest["licences"]["Kiln"] == "Apache-2.0"
+
+
+def test_report_is_measured_and_keeps_what_stages_said(tmp_path: Path) -> None:
+    package = _export(tmp_path, previews=False)
+    report = json.loads((package.folder / "report.json").read_text())
+    assert report["measures"]["triangles"] == 8 * 16 * 2 - 2 * 16
+    assert report["measures"]["lods"] == 3
+    assert report["measures"]["hulls"] == 2
+    assert report["measures"]["file_bytes"] == package.model.stat().st_size
+    assert [step["stage"] for step in report["steps"]] == ["generate", "export"]
+    assert report["steps"][0]["notes"] == ["made a ball"]
+
+
+def test_same_asset_gives_same_bytes(tmp_path: Path) -> None:
+    one, two = _export(tmp_path / "one", previews=False), _export(tmp_path / "two", previews=False)
+    assert one.archive.read_bytes() == two.archive.read_bytes()
+    with zipfile.ZipFile(one.archive) as packed:
+        assert packed.namelist() == [f"Ball/{name}" for name in LAYOUT]
+
+
+def test_previews_and_report_page(tmp_path: Path) -> None:
+    package = _export(tmp_path, archive=False, formats=("glb", "gltf"), source=True, name="my ball")
+    added = {"report.html", "previews/contact_sheet.png", "previews/maps.png", "source/my_ball_source.glb", "my_ball.gltf", "my_ball.bin"}
+    assert added < set(package.files)
+    assert package.archive is None
+    assert "made a ball" in (package.folder / "report.html").read_text()
+    assert read_model(package.folder / "my_ball.gltf").materials[0].orm is not None
+    assert np.array_equal(read_model(package.folder / "source" / "my_ball_source.glb").mesh.positions, _asset().source.positions)
+
+
+def test_bare_source_without_maps_can_be_exported(tmp_path: Path) -> None:
+    package = export(Asset(name="a", source=cube()), out=tmp_path, previews=False)
+    assert list(package.files) == ["a.glb", "manifest.json", "report.json"]
+    assert read_model(package.model).mesh.normals is not None
+
+
+def test_nothing_is_left_after_cancelling_or_a_failed_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(share: float, words: str) -> None:
+        if share > 0.3:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        export(_asset(), ExportParams(out=tmp_path / "out", previews=False), Context(on_progress=stop))
+    monkeypatch.setitem(export.function.__globals__, "_measure", lambda folder, asset: {"triangles": 3, "file_bytes": 1})
+    with pytest.raises(PostconditionError, match="3 triangles instead of"):
+        _export(tmp_path / "out", previews=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SetupError, match="is a file"):
+        _export(tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "a file"

@@ -1,0 +1,7 @@
+"""The checker that jaxtyping's hook applies to every annotated function: beartype, with an int accepted where a float is meant (PEP 484)."""
+
+from __future__ import annotations
+
+from beartype import BeartypeConf, beartype
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))
