@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapes import mesh, sphere
 
 from kiln.asset import Mesh
 from kiln.geometry.bake import SurfacePoints, Target, tangent_space, trace_texels
 from kiln.geometry.unwrap import unwrap
+from shapes import mesh, sphere
 
 
 def atlas(low: Mesh, size: int = 256) -> Mesh:

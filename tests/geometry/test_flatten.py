@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from shapes import mesh
 
 from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
+from shapes import mesh
 
 
 def test_lying_triangles_keep_their_edges() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from shapes import mesh, sphere
 
 from kiln.geometry.bake import Target, trace_texels
 from kiln.geometry.occlusion import openness, sobol_square
 from kiln.geometry.unwrap import unwrap
+from shapes import mesh, sphere
 
 
 @pytest.mark.parametrize("count", [4, 16, 64])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from shapes import cube, mesh, sphere
 
 from kiln.asset import Mesh
 from kiln.errors import TimeLimitError
 from kiln.geometry import unwrap as module
 from kiln.geometry.rasterize import rasterize
 from kiln.geometry.unwrap import unwrap
+from shapes import cube, mesh, sphere
 
 
 def signed_areas(unwrapped: Mesh) -> np.ndarray:

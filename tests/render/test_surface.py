@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from shapes import mesh
 
 from kiln.asset import Material, Mesh, Projection
 from kiln.geometry.bake import SurfacePoints
 from kiln.imaging.color import srgb_to_linear
 from kiln.render.surface import ready_for_surface, surface_at
+from shapes import mesh
 
 AT = SurfacePoints(triangle=np.array([0, 0, 1], np.int32), bary=np.array([(0.25, 0.25), (0.5, 0.25), (0.25, 0.25)], np.float32))
 UVS = np.array([(0, 1), (1, 1), (1, 0), (0, 0)], np.float32)
@@ -21,10 +21,11 @@ def quad(**attributes: object) -> Mesh:
     return ready_for_surface(mesh([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [(0, 1, 2), (0, 2, 3)], **attributes), ())
 
 
-def test_a_bare_surface_is_white_rough_metal_as_gltf_has_it() -> None:
+def test_a_bare_surface_is_white_and_of_the_default_material() -> None:
     seen = surface_at(quad(), (), AT)
     assert np.array_equal(seen.base_color, np.ones((3, 4)))
-    assert np.array_equal(seen.orm, np.ones((3, 3)))
+    plain = Material()
+    assert np.allclose(seen.orm, (1, plain.roughness_factor, plain.metallic_factor))
     assert np.allclose(seen.normal, (0, 0, 1))
     assert seen.emissive is None
     assert seen.guessed is None
@@ -54,7 +55,7 @@ def test_a_texture_lies_where_its_uvs_say_and_tiles() -> None:
 
 def test_each_triangle_has_its_own_material() -> None:
     glowing = Material(emissive_factor=(0.0, 1.0, 0.0), roughness_factor=0.25)
-    seen = surface_at(quad(material_ids=np.array([0, 1], np.uint32)), (Material(), glowing), AT)
+    seen = surface_at(quad(material_ids=np.array([0, 1], np.uint32)), (Material(roughness_factor=1.0), glowing), AT)
     assert np.allclose(seen.orm[:, 1], (1, 1, 0.25))
     assert np.allclose(seen.emissive, [(0, 0, 0), (0, 0, 0), (0, 1, 0)])
 

@@ -235,8 +235,8 @@ def _to_rgba(image: Image.Image) -> Image.Image:
 def _reduce(pixels: UInt8[np.ndarray, "height width 4"]) -> UInt8[np.ndarray, "rows columns 4"]:
     """Shrunk to LONGEST_SIDE by area averaging of premultiplied light.
 
-    Light is taken as the square of the sRGB value: near the true curve (0.25 for 0.21 at middle grey), undone by a square root, and in 16-bit
-    integers. One channel at a time, that keeps the peak of reading 64 megapixels at 0.9 GB; all at once it was 2.2.
+    Light is taken as the square of the sRGB value: near the true curve (0.25 for 0.21 at middle grey), undone by a square root, and in
+    16-bit integers. One channel at a time, that keeps the peak of reading 64 megapixels at 0.9 GB; all at once it was 2.2.
     """
     height, width = pixels.shape[:2]
     scale = LONGEST_SIDE / max(height, width)

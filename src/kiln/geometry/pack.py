@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
+from kiln.errors import PostconditionError
 from kiln.geometry.charts import Charts, flat_areas, rim_edges
 from kiln.kernels import in_threads
 from kiln.kernels.pack import place_shapes, shape_runs
@@ -37,6 +38,15 @@ _STEP = 1.01
 _ORDERS = 10
 """Orders tried at a size before giving up."""
 
+_PLACEMENTS = 1500
+"""Charts times orders tried at a size: of thousands of charts one order is as good as another, and each takes seconds."""
+
+_BATCH = 2
+"""Orders tried side by side, however many threads there are, so that the result does not depend on that."""
+
+_SHRINKS = 20
+"""Sizes tried before charts are held to be too many for their gaps."""
+
 _JITTER = 0.3
 """How far an order strays from largest first: standard deviation of the logarithm of size."""
 
@@ -52,13 +62,13 @@ def pack(charts: Charts, *, size: int, padding: int) -> Float32[np.ndarray, "cor
     grid, points = _that_fits(shapes, cells * float(np.sqrt(_FIRST_FILL / max(area, 1e-300))))
     larger, refused = shapes.at(grid.scale * _STEP), 0
     orders = _orders(grid.sizes)
-    order = next(orders)
-    while refused < _ORDERS:
-        tried, height = larger.placed(order, limit=cells)
-        if height > cells:
-            order, refused = next(orders), refused + 1
+    batch = [next(orders) for _ in range(_BATCH)]
+    while refused < min(_ORDERS, _PLACEMENTS // shapes.count):
+        found = larger.first_that_fits(batch)
+        if found is None:
+            batch, refused = [next(orders) for _ in range(_BATCH)], refused + _BATCH
         else:
-            points, refused = tried, 0
+            points, refused = found, 0
             larger = shapes.at(larger.scale * _STEP)
     uvs = points / cells
     return np.stack([uvs[:, 0], 1 - uvs[:, 1]], axis=1).astype(np.float32)
@@ -69,14 +79,18 @@ def _that_fits(shapes: _Shapes, scale: float) -> tuple[_Grid, Float64[np.ndarray
     grid = shapes.at(scale)
     points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
     fit = None
-    while fit is None or height < 0.97 * shapes.cells:
+    for _ in range(_SHRINKS):
         if height <= shapes.cells:
             fit = grid, points
+            if height > 0.97 * shapes.cells:
+                return fit
+        elif fit is not None:
+            return fit
         grid = shapes.at(grid.scale * float(np.sqrt(shapes.cells / height)) * 0.995)
         points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
-        if fit is not None and height > shapes.cells:
-            return fit
-    return grid, points
+    if fit is None:
+        raise PostconditionError(f"{shapes.count:,} charts and the gaps between them do not fit: use a larger atlas or less padding")
+    return fit
 
 
 def _orders(sizes: Float64[np.ndarray, " charts"]) -> Iterator[Int64[np.ndarray, " charts"]]:
@@ -114,6 +128,17 @@ class _Grid:
         at = place[self.vertex_chart]
         points = self.points[at[:, 0], np.arange(len(at))] + at[:, 1:]
         return points, float(height) if height >= 0 else 2.0 * limit
+
+    def first_that_fits(self, orders: list[Int64[np.ndarray, " charts"]]) -> Float64[np.ndarray, "corners 2"] | None:
+        """Where the chart vertices lie by the first of these orders with which the charts fit the square; None if there is none."""
+        tried: dict[int, tuple[Float64[np.ndarray, "corners 2"], float]] = {}
+
+        def attempt(first: int, last: int) -> None:
+            for number in range(first, last):
+                tried[number] = self.placed(orders[number], limit=self.cells)
+
+        in_threads(attempt, len(orders))
+        return next((points for points, height in (tried[k] for k in range(len(orders))) if height <= self.cells), None)
 
 
 class _Shapes:

@@ -28,8 +28,9 @@ _LARGE = 0.005
 """Share of the whole surface that a joined chart may be, since bigger pieces pack worse: over five meshes 0.03 gives 39 charts and 63 %
 of the atlas, 0.005 gives 56 and 65 %, no joining gives 105 and 66 %."""
 
-_LONG = 0.65
-"""Of the side of an atlas whose charts fill 65 %: a chart longer than that and no rectangle is halved, lest it alone decide the scale."""
+_LONG, _LONGEST = 0.65, 0.95
+"""Of the side of an atlas whose charts fill 65 %: a chart longer than the first is halved unless it is a rectangle, one longer than the second
+in any case, lest it alone decide the scale."""
 
 _SPRAWLING, _WORTH_CUTTING = 0.4, 0.01
 """A chart that fills less than this share of its smallest bounding rectangle is halved, if it is at least this share of the whole
@@ -64,7 +65,8 @@ def mend(layout: Layout) -> None:
         bad = flipped(everything) | overlapping(everything)
         fill, large = box_fill(everything), everything.sums(everything.area) > _WORTH_CUTTING * layout.areas.sum()
         bad |= large & (fill < _SPRAWLING)
-        bad |= (lengths(everything) > _LONG * side) & (fill < _MIN_FILL)
+        reach = lengths(everything)
+        bad |= (reach > _LONG * side) & ((fill < _MIN_FILL) | (reach > _LONGEST * side))
         alone = bad & (everything.sums(np.ones(len(chart))) == 1)
         layout.corners[alone[chart]] = layout.lying[alone[chart]]
         bad &= ~alone

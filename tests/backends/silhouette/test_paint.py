@@ -198,6 +198,23 @@ def test_extended_picture_is_opaque_and_exact_inside() -> None:
     assert np.abs(out[..., :3].astype(int) - RED).max() <= 2
 
 
+def test_whiskers_keep_their_colour() -> None:
+    """A wire four pixels thick is all rim; its colour still comes from itself and not from the body it is fixed to."""
+    pixels = disc(RED)
+    pixels[2:30, 98:102] = (*BLUE, 255)
+    for out in (extend(pixels), plain_back(pixels).pixels):
+        assert np.abs(out[5:15, 99:101, :3].astype(int) - BLUE).max() < 20
+
+
+def test_layers_go_around() -> None:
+    """A skewer: what marks a layer has is alike all round, so nothing is a feature."""
+    pixels = disc()
+    for row, color in zip(range(20, 180, 40), (RED, GREEN, BLUE, RED), strict=True):
+        pixels[row : row + 40, :, :3] = color
+    pixels[90:98, 92:108, :3] = (10, 10, 10)
+    assert plain_back(pixels).dissolved == 0
+
+
 def test_outline_shift_moves_one_outline_onto_the_other() -> None:
     body, subject = np.zeros((2, 120, 120), bool)
     body[20:100, 40:80] = True
