@@ -50,7 +50,8 @@ def test_rgba_is_read_as_it_is(tmp_path: Path) -> None:
     picture, notes = read_picture(path)
     np.testing.assert_array_equal(picture.pixels, subject())
     assert (picture.name, picture.view, picture.has_matte, notes) == ("block", "left", True, ())
-    assert picture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert picture.file is not None
+    assert picture.file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert read_picture(path, view="back")[0].view == "back"
 
 

@@ -38,9 +38,11 @@ def test_a_shape_holds_every_cell_that_comes_near_and_few_others(radius: float) 
     polygon = np.array([(0, 0), (11, 3), (6, 6), (13, 14), (2, 9)], float)
     points = polygon - polygon.min(axis=0) + radius
     rim = np.stack([np.arange(5), np.roll(np.arange(5), -1)], axis=1).astype(np.uint32)
-    runs, start, extents = shape_runs(points, rim, np.array([0, 5]), radius)
-    mask = mask_of(runs, extents[0])
-    assert start.tolist() == [0, len(runs)]
+    runs, start, extents = np.zeros((500, 3), np.int32), np.zeros(2, np.int64), np.zeros((1, 2), np.int32)
+    used = shape_runs(points, rim, np.array([0, 5]), radius, runs, start, extents)
+    assert start.tolist() == [0, used]
+    assert shape_runs(points, rim, np.array([0, 5]), radius, runs[:3].copy(), start, extents) == used > 3, "says how much room it needs"
+    mask = mask_of(runs[:used], extents[0])
     near = np.zeros(mask.shape, bool)
     for dy in np.linspace(0.001, 0.999, 9):  # any part of the cell
         for dx in np.linspace(0.001, 0.999, 9):

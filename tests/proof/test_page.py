@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from kiln.asset import InputFile, Picture, Report, Step
+from kiln.asset import FileRecord, Picture, Report, Step
 from kiln.proof.criteria import BY_KEY, MEASURES
 from kiln.proof.page import key_facts, verdict, write_page
 from kiln.proof.preview import Tile, Views
@@ -64,7 +64,7 @@ def whole_page(name: str = "jug") -> str:
         notes=("from 300,000 <b>",),
     )
     full = Report(name=name, measures=every, steps=(step,), warnings=("look & see",))
-    file = InputFile(name=f"{name}.png", sha256="ab" * 32, size=1234)
+    file = FileRecord(name=f"{name}.png", sha256="ab" * 32, size=1234)
     picture = Picture(pixels=np.full((40, 20, 4), 100, np.uint8), name=name, view="left")
     return write_page(
         full,

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from kiln.asset import Picture
+from kiln.asset import FileRecord, Picture
 from kiln.errors import CutoutError
 from kiln.stages import Context, find
 from kiln.stages.cutout import CutoutParams, confidence, crop, cutout, refuse_useless
@@ -18,7 +18,11 @@ def scene(size: int = 96) -> Picture:
     y, x = np.mgrid[:size, :size] + 0.5
     share = np.clip(24 - np.hypot(x - size / 2, y - size / 2) + 0.5, 0, 1)[..., None]
     colors = share * (200, 40, 30) + (1 - share) * (120, 125, 130)
-    return Picture(pixels=np.round(np.dstack([colors, np.full((size, size), 255)])).astype(np.uint8), name="disc", sha256="abc")
+    return Picture(
+        pixels=np.round(np.dstack([colors, np.full((size, size), 255)])).astype(np.uint8),
+        name="disc",
+        file=FileRecord(name="disc.png", sha256="abc", size=1),
+    )
 
 
 def saved(path: Path, pixels: np.ndarray) -> str:
@@ -36,7 +40,8 @@ def test_subject_is_cut_cropped_and_clean() -> None:
     context = Context()
     result = cutout(scene(), CutoutParams(margin=0.1), context)
     assert result.has_matte
-    assert (result.name, result.sha256) == ("disc", "abc")
+    assert result.name == "disc"
+    assert result.file is not None and result.file.sha256 == "abc"
     assert abs(result.width - (49 + 2 * 5)) <= 2
     assert np.abs(result.pixels[result.alpha > 0, :3].astype(int) - (200, 40, 30)).max() <= 8
     measures = context.measures

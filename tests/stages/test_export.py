@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiln.asset import Asset, InputFile, Material, Mesh, Package, Step
+from kiln.asset import Asset, FileRecord, Material, Mesh, Package, Step
 from kiln.errors import Cancelled, PostconditionError, SetupError
 from kiln.formats.model import read_model
 from kiln.geometry.normals import smooth_normals
@@ -42,7 +42,7 @@ def _asset() -> Asset:
         material=material,
         lods=(_unwrapped(6), _unwrapped(4)),
         hulls=(cube(), cube(0.5)),
-        inputs=(InputFile(name="ball.png", sha256="00", size=7),),
+        inputs=(FileRecord(name="ball.png", sha256="00", size=7),),
         history=(Step(stage="generate", params={"backend": "fake"}, notes=("made a ball",)),),
     )
 

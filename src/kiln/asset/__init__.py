@@ -1,7 +1,8 @@
 """The nouns: what flows through Kiln. Frozen values over read-only arrays; nothing here does work or imports more than numpy."""
 
-from kiln.asset.asset import Asset, InputFile, Step
+from kiln.asset.asset import Asset, Step
 from kiln.asset.conventions import VIEW_AZIMUTH_DEGREES, VIEWS, View
+from kiln.asset.file_record import FileRecord
 from kiln.asset.material import Material
 from kiln.asset.mesh import Mesh, Projection
 from kiln.asset.package import Package
@@ -12,7 +13,7 @@ __all__ = [
     "VIEWS",
     "VIEW_AZIMUTH_DEGREES",
     "Asset",
-    "InputFile",
+    "FileRecord",
     "Material",
     "Mesh",
     "Package",

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kiln.asset.file_record import FileRecord
 from kiln.asset.material import Material
 from kiln.asset.mesh import Mesh
 from kiln.asset.picture import Picture
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputFile:
-    """A file the asset was made from, for the manifest."""
-
-    name: str
-    sha256: str
-    size: int
-    """Bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +49,6 @@ class Asset:
     pictures: tuple[Picture, ...] = ()
     """The cut-out pictures it was generated from; empty for a mesh that came as a file."""
 
-    inputs: tuple[InputFile, ...] = ()
+    inputs: tuple[FileRecord, ...] = ()
 
     history: tuple[Step, ...] = ()

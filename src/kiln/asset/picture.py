@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from kiln.asset.conventions import View
+from kiln.asset.file_record import FileRecord
 from kiln.asset.freeze import freeze_arrays
 
 
@@ -26,8 +27,8 @@ class Picture:
     has_matte: bool = False
     """Whether alpha tells subject from background. An alpha channel that is opaque everywhere does not."""
 
-    sha256: str = ""
-    """Of the file as it was given, for the manifest; empty for pictures that never were a file."""
+    file: FileRecord | None = None
+    """The file as it was given; None for a picture that never was one."""
 
     def __post_init__(self) -> None:
         freeze_arrays(self)

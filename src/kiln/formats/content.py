@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kiln.asset import InputFile, Material, Mesh
+from kiln.asset import FileRecord, Material, Mesh
 from kiln.errors import ModelError
 
 MAX_TRIANGLES: Final = 20_000_000
@@ -23,7 +23,7 @@ class Content:
     notes: tuple[str, ...] = ()
     """Sentences for people: what was left out."""
 
-    linked: tuple[InputFile, ...] = ()
+    linked: tuple[FileRecord, ...] = ()
     """Further files it was read from: buffers, textures, material libraries."""
 
 

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
-from kiln.asset import InputFile
+from kiln.asset import FileRecord
 from kiln.errors import ModelError
 
 MAX_FILE_BYTES: Final = 2 * 1024**3
@@ -21,10 +21,10 @@ class Folder:
         """Whether pictures are wanted; otherwise readers leave them alone."""
 
         self._root = model.parent.resolve()
-        self._used: dict[str, InputFile] = {}
+        self._used: dict[str, FileRecord] = {}
 
     @property
-    def used(self) -> tuple[InputFile, ...]:
+    def used(self) -> tuple[FileRecord, ...]:
         """Every file read so far, sorted by name."""
         return tuple(self._used[name] for name in sorted(self._used))
 
@@ -47,7 +47,7 @@ class Folder:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(f"{_shown(reference)} is larger than 2 GB")
         data = path.read_bytes()
-        self._used[reference] = InputFile(name=reference, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        self._used[reference] = FileRecord(name=reference, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
         return data
 
     def _locate(self, reference: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kiln.asset import InputFile, Material, Mesh
+from kiln.asset import FileRecord, Material, Mesh
 from kiln.errors import ModelError
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import MAX_FILE_BYTES, Folder
@@ -54,7 +54,7 @@ class Model:
     notes: tuple[str, ...]
     """Sentences for people: what was left out."""
 
-    inputs: tuple[InputFile, ...]
+    inputs: tuple[FileRecord, ...]
     """The file, and every file that it refers to."""
 
 
@@ -76,7 +76,7 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
         raise ModelError(f"{path.name}: {error}") from None
     if up == "z" and extension not in (".glb", ".gltf"):
         mesh = _stood_up(mesh)
-    this = InputFile(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    this = FileRecord(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
     return Model(
         name=safe_name(path.stem),
         mesh=mesh,

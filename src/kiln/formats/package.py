@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from kiln.asset import InputFile
+from kiln.asset import FileRecord
 from kiln.errors import SetupError
 
 MANIFEST: Final = "manifest.json"
@@ -30,10 +30,10 @@ class Draft:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[str, InputFile] = {}
+        self._files: dict[str, FileRecord] = {}
 
     @property
-    def files(self) -> tuple[InputFile, ...]:
+    def files(self) -> tuple[FileRecord, ...]:
         """Every file written so far, sorted by name."""
         return tuple(self._files[name] for name in sorted(self._files))
 
@@ -42,7 +42,7 @@ class Draft:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        self._files[name] = InputFile(name=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        self._files[name] = FileRecord(name=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
         return path
 
 

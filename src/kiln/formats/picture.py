@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from kiln.asset import VIEWS, Picture, View
+from kiln.asset import VIEWS, FileRecord, Picture, View
 from kiln.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -92,7 +92,7 @@ def read_picture(path: str | Path, *, view: View | None = None) -> tuple[Picture
         name=name_without_view(path.stem),
         view=view or view_from_name(path.stem) or "front",
         has_matte=has_matte,
-        sha256=hashlib.sha256(data).hexdigest(),
+        file=FileRecord(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data)),
     )
     return picture, tuple(notes)
 

@@ -172,13 +172,26 @@ class _Shapes:
 
         def make(first: int, last: int) -> None:
             for turn in range(first, last):
-                made[turn] = shape_runs(turned[turn], self.rim, self.rim_start, self.radius)
+                made[turn] = self._runs(turned[turn])
 
         in_threads(make, _TURNS)
         runs, starts, extents = zip(*(made[turn] for turn in range(_TURNS)), strict=True)
         offsets = np.cumsum([0] + [len(r) for r in runs])
         start = np.concatenate([s[:-1] + offset for s, offset in zip(starts, offsets, strict=False)] + [offsets[-1:]])
         return _Grid(scale, np.stack(turned), self.vertex_chart, np.concatenate(runs), start, np.concatenate(extents), self.cells)
+
+    def _runs(
+        self, points: Float64[np.ndarray, "corners 2"]
+    ) -> tuple[Int32[np.ndarray, "runs 3"], Int64[np.ndarray, " starts"], Int32[np.ndarray, "charts 2"]]:
+        """The charts as runs of cells, where each chart's start, and the charts' widths and heights."""
+        start, extents = np.zeros(self.count + 1, np.int64), np.empty((self.count, 2), np.int32)
+        room = 1 << 15
+        while True:
+            runs = np.empty((room, 3), np.int32)
+            used = shape_runs(points, self.rim, self.rim_start, self.radius, runs, start, extents)
+            if used <= room:
+                return runs[:used], start, extents
+            room = used
 
 
 def _turned(points: Float64[np.ndarray, "corners 2"], angles: Float64[np.ndarray, " corners"] | float) -> Float64[np.ndarray, "corners 2"]:

@@ -29,8 +29,8 @@ _LARGE = 0.005
 of the atlas, 0.005 gives 56 and 65 %, no joining gives 105 and 66 %."""
 
 _LONG, _LONGEST = 0.65, 0.95
-"""Of the side of an atlas whose charts fill 65 %: a chart longer than the first is halved unless it is a rectangle, one longer than the second
-in any case, lest it alone decide the scale."""
+"""Of the side of an atlas whose charts fill 65 %: a chart longer than the first is halved unless it is a rectangle, one longer than the
+second in any case, lest it alone decide the scale."""
 
 _SPRAWLING, _WORTH_CUTTING = 0.4, 0.01
 """A chart that fills less than this share of its smallest bounding rectangle is halved, if it is at least this share of the whole

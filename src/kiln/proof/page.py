@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from kiln.asset import InputFile, Picture, Report, Step
+from kiln.asset import FileRecord, Picture, Report, Step
 from kiln.proof.criteria import MEASURES, Measure, Value, shown_size
 from kiln.proof.preview import Tile, Views
 
@@ -36,8 +36,8 @@ def write_page(
     views: Views,
     maps: Sequence[Tile] = (),
     sources: Sequence[Picture] = (),
-    files: Sequence[InputFile] = (),
-    inputs: Sequence[InputFile] = (),
+    files: Sequence[FileRecord] = (),
+    inputs: Sequence[FileRecord] = (),
     licences: Mapping[str, str] | None = None,
     made_with: str = "",
 ) -> str:
@@ -214,12 +214,12 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _file_table(files: Sequence[InputFile]) -> str:
+def _file_table(files: Sequence[FileRecord]) -> str:
     rows = "".join(_file_row(file) for file in files)
     return f'<table class="files">{rows}</table>' if rows else ""
 
 
-def _file_row(file: InputFile) -> str:
+def _file_row(file: FileRecord) -> str:
     value = f'<td class="value">{shown_size(file.size)}</td><td class="hash"><code>{escape(file.sha256)}</code></td>'
     return f'<tr><th scope="row">{escape(file.name)}</th>{value}</tr>\n'
 

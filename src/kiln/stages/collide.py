@@ -21,7 +21,7 @@ class CollideParams(Params):
     hulls: int = Field(8, ge=1, le=64, description="most hulls")
     vertices: int = Field(49, ge=8, le=49, description="most vertices a hull; engines take up to 255, cheaply 49")
     quality: Literal["coarse", "normal", "fine"] = Field("normal", description="how closely the hulls follow the shape")
-    time_limit_s: float = Field(10.0, gt=0, le=600, description="when the decomposition is stopped and one hull must do (seconds)")
+    time_limit_s: float = Field(60.0, gt=0, le=600, description="when the decomposition is stopped and one hull must do (seconds)")
 
 
 @stage(reads=("mesh",), writes=("hulls",))

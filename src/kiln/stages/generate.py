@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from kiln.asset import Asset, Mesh, Picture
+from kiln.asset import Asset, FileRecord, Mesh, Picture
 from kiln.backends import registry
 from kiln.backends.card import Role
 from kiln.backends.roles import Generator
@@ -24,7 +24,7 @@ class GenerateParams(BackendParams):
     backend: str = Field("silhouette", description="generator that makes the shape (see `kiln backends`)")
 
 
-@stage(writes=("source", "source_materials", "pictures"))
+@stage(writes=("source", "source_materials", "pictures", "inputs"))
 def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Context) -> Asset:
     """Make a dense, coloured mesh from one to four pictures of the subject."""
     refuse_equal_views(pictures)
@@ -36,7 +36,11 @@ def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Con
         context.note(note)
     context.measure(**made.measures)
     context.note(f"{made.mesh.triangle_count:,} triangles from {_count(len(pictures), 'picture')}")
-    return Asset(name=ordered[0].name, source=made.mesh, source_materials=made.materials, pictures=ordered)
+    return Asset(name=ordered[0].name, source=made.mesh, source_materials=made.materials, pictures=ordered, inputs=_files(ordered))
+
+
+def _files(pictures: Sequence[Picture]) -> tuple[FileRecord, ...]:
+    return tuple(picture.file for picture in pictures if picture.file is not None)
 
 
 def front_first(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
