@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.geometry.bake import SurfacePoints, Target, tangent_space, trace_texels
+from kiln.geometry.bake import SurfacePoints, Target, tangent_normals, trace_texels
 from kiln.geometry.unwrap import unwrap
 from shapes import mesh, sphere
 
@@ -61,7 +61,7 @@ def test_normals_come_back_from_the_map_within_rounding(seed: int) -> None:
     n /= np.linalg.norm(n, axis=1, keepdims=True)
     wanted = n + 0.7 * random.normal(size=n.shape) / 2
     wanted = (wanted / np.linalg.norm(wanted, axis=1, keepdims=True)).astype(np.float32)
-    coded = tangent_space(low, points, wanted) / 127.5 - 1
+    coded = tangent_normals(low, points, wanted) / 127.5 - 1
     across = np.cross(n, t[:, :3]) * np.sign(t[:, 3:])
     read = coded[:, :1] * t[:, :3] + coded[:, 1:2] * across + coded[:, 2:] * n
     read /= np.linalg.norm(read, axis=1, keepdims=True)
@@ -74,4 +74,4 @@ def test_a_mesh_without_frames_is_refused() -> None:
     bare = sphere(6, 12)
     points = SurfacePoints(triangle=np.zeros(1, np.int32), bary=np.zeros((1, 2), np.float32))
     with pytest.raises(ValueError, match="tangents"):
-        tangent_space(replace(bare, tangents=None), points, np.array([(0, 0, 1)], np.float32))
+        tangent_normals(replace(bare, tangents=None), points, np.array([(0, 0, 1)], np.float32))

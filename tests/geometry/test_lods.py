@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.geometry.lods import coarsen, deviation, uv_areas
+from kiln.geometry.areas import uv_areas
+from kiln.geometry.lods import coarsen, deviation
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.topology import measure_topology
 from shapes import sphere

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from kiln.geometry.normals import face_vectors, smooth_normals
+from kiln.geometry.normals import face_vectors, smooth_normals, with_normals
 from shapes import cube, mesh, sphere
 
 
@@ -26,3 +28,16 @@ def test_face_vectors_of_a_closed_mesh_sum_to_nothing_and_measure_area() -> None
     vectors = face_vectors(cube(2.0))
     assert np.allclose(vectors.sum(axis=0), 0)
     assert np.isclose(np.linalg.norm(vectors, axis=1).sum() / 2, 24)
+
+
+def test_without_normals_a_boxs_sides_are_flat_and_a_ball_is_round() -> None:
+    box, ball = with_normals(cube()), sphere(8, 12)
+    assert np.abs(box.normals[box.triangles]).max(axis=2).min() == 1
+    assert np.array_equal(box.positions[box.triangles], cube().positions[cube().triangles]), "triangles and corners keep their order"
+    assert with_normals(ball).vertex_count == ball.vertex_count
+    assert np.array_equal(with_normals(ball).normals, smooth_normals(ball))
+
+
+def test_own_normals_are_kept() -> None:
+    own = replace(cube(), normals=smooth_normals(cube()))
+    assert with_normals(own) is own

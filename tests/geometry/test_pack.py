@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kiln.errors import PostconditionError
-from kiln.geometry.charts import Charts, flat_areas, rim_edges
+from kiln.geometry.areas import flat_areas
+from kiln.geometry.charts import Charts, rim_edges
 from kiln.geometry.pack import pack
 
 

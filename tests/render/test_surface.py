@@ -21,11 +21,10 @@ def quad(**attributes: object) -> Mesh:
     return ready_for_surface(mesh([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], [(0, 1, 2), (0, 2, 3)], **attributes), ())
 
 
-def test_a_bare_surface_is_white_and_of_the_default_material() -> None:
+def test_a_bare_surface_is_white_matt_and_no_metal() -> None:
     seen = surface_at(quad(), (), AT)
     assert np.array_equal(seen.base_color, np.ones((3, 4)))
-    plain = Material()
-    assert np.allclose(seen.orm, (1, plain.roughness_factor, plain.metallic_factor))
+    assert np.allclose(seen.orm, (1, 0.8, 0))
     assert np.allclose(seen.normal, (0, 0, 1))
     assert seen.emissive is None
     assert seen.guessed is None

@@ -30,7 +30,7 @@ def asset(**fields: object) -> Asset:
 
 @pytest.fixture(scope="module")
 def baked() -> Asset:
-    return bake(unwrap(asset(), size=256, padding=4), size=256)
+    return bake(unwrap(asset(), size=256, padding=4))
 
 
 def covered(thing: Asset) -> tuple[np.ndarray, np.ndarray]:
@@ -74,14 +74,14 @@ def test_the_guessed_mask_marks_what_no_picture_shows(baked: Asset) -> None:
 
 
 def test_the_same_asset_bakes_to_the_same_bytes(baked: Asset) -> None:
-    again = bake(unwrap(asset(), size=256, padding=4), size=256)
+    again = bake(unwrap(asset(), size=256, padding=4))
     for name in ("base_color", "normal", "orm", "guessed"):
         assert np.array_equal(getattr(again.material, name), getattr(baked.material, name))
 
 
 def test_measures_are_told() -> None:
     context = Context()
-    bake(unwrap(asset(), params=None, context=context, size=256, padding=4), context=context, size=256, ao=False)
+    bake(unwrap(asset(), params=None, context=context, size=256, padding=4), context=context, ao=False)
     assert context.measures["ray_misses"] == 0
     assert context.measures["utilization"] > 0.5
     assert {"charts", "texel_density_cv", "cage_metres", "texels_left_out"} <= context.measures.keys()
@@ -89,7 +89,7 @@ def test_measures_are_told() -> None:
 
 def test_what_glows_is_baked_and_what_is_cut_out_stays_so() -> None:
     lamp = Material(emissive_factor=(1.0, 0.0, 0.0), alpha_mode="MASK", base_color_factor=(1.0, 1.0, 1.0, 0.5), double_sided=True)
-    material = bake(unwrap(asset(source_materials=(lamp,)), size=256, padding=4), size=256, ao=False).material
+    material = bake(unwrap(asset(source_materials=(lamp,)), size=256, padding=4), ao=False).material
     assert (material.emissive == (255, 0, 0)).all()
     assert material.emissive_factor == (1.0, 1.0, 1.0)
     assert material.alpha_mode == "MASK"
@@ -100,7 +100,7 @@ def test_what_glows_is_baked_and_what_is_cut_out_stays_so() -> None:
 def test_a_source_that_lies_elsewhere_is_refused() -> None:
     far = asset(source=source().moved(offset=np.array([50, 0, 0], np.float32)))
     with pytest.raises(PostconditionError, match="does not lie where its source is"):
-        bake(unwrap(far, size=256, padding=4), size=256)
+        bake(unwrap(far, size=256, padding=4))
 
 
 def test_stages_out_of_order_are_refused() -> None:

@@ -3,13 +3,14 @@
 from kiln.asset.asset import Asset, Step
 from kiln.asset.conventions import VIEW_AZIMUTH_DEGREES, VIEWS, View
 from kiln.asset.file_record import FileRecord
-from kiln.asset.material import Material
+from kiln.asset.material import UNMADE, Material
 from kiln.asset.mesh import Mesh, Projection
 from kiln.asset.package import Package
 from kiln.asset.picture import Picture
 from kiln.asset.report import Report
 
 __all__ = [
+    "UNMADE",
     "VIEWS",
     "VIEW_AZIMUTH_DEGREES",
     "Asset",

@@ -37,6 +37,9 @@ class Asset:
     mesh: Mesh | None = None
     """The game mesh, LOD0; from `simplify` on."""
 
+    atlas_size: int | None = None
+    """Texels on a side; from `unwrap` on."""
+
     material: Material | None = None
     """The game mesh's baked maps; from `bake` on."""
 

@@ -1,9 +1,9 @@
-"""Material: the maps and factors of one metallic-roughness surface (glTF 2.0, section 3.9)."""
+"""Material: the maps and factors of one metallic-roughness surface (glTF 2.0, section 3.9), and the one for what has none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -46,3 +46,8 @@ class Material:
 
     def __post_init__(self) -> None:
         freeze_arrays(self)
+
+
+UNMADE: Final = Material(name="unmade", roughness_factor=0.8, metallic_factor=0.0)
+"""What a surface without any material is made of: matt and no metal, as scans and painted models mean it. glTF's own default is rough metal,
+which shows vertex colours nearly black."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float32, Float64, UInt32
 
-from kiln.asset import Material, Mesh
+from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
 from kiln.formats import gltf_json
 from kiln.formats.content import Content, check_counts
@@ -91,7 +91,7 @@ class _Scene:
         used = np.unique(np.concatenate([part.materials for part in self._parts]).astype(np.int64))
         used = np.append(used[used >= 0], used[used < 0])  # a default material, where one is needed, comes last
         mesh = merge_meshes([_finished(part, used.tolist()) for part in self._parts])
-        materials = tuple(self._reader.read(index) if index >= 0 else Material(name="default") for index in used.tolist())
+        materials = tuple(self._reader.read(index) if index >= 0 else UNMADE for index in used.tolist())
         if used.tolist() == [-1]:
             materials = ()
         return (replace(mesh, material_ids=None) if len(materials) < 2 else mesh), materials

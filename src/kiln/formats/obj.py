@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
-from kiln.asset import Material, Mesh
+from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
@@ -138,4 +138,4 @@ def _materials(
     names = ["", *(name if name in known else "" for _, name in uses)]
     order = list(dict.fromkeys(names[i] for i in dict.fromkeys(use.tolist())))
     number = np.array([order.index(name) if name in order else 0 for name in names], np.uint32)
-    return number[use], tuple(known[name] if name in known else Material(name="default") for name in order)
+    return number[use], tuple(known[name] if name in known else UNMADE for name in order)

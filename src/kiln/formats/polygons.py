@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt32
 
 from kiln.kernels.polygons import clip_ears
-from kiln.kernels.weld import first_equal_row
+from kiln.kernels.weld import equal_rows, first_of_classes
 
 
 def triangulate(
@@ -25,12 +25,5 @@ def equal_corners(keys: Shaped[np.ndarray, "n k"]) -> tuple[UInt32[np.ndarray, "
 
     Rows hold 4-byte or 8-byte numbers and are compared bit by bit, after -0.0 became 0.0.
     """
-    with np.errstate(invalid="ignore"):  # some NaNs signal; they are counted and refused later
-        plain = keys + 0.0 if keys.dtype.kind == "f" else keys
-    words = np.ascontiguousarray(plain).view(np.uint32)
-    slots = np.full(1 << max(4, int(2 * len(words)).bit_length()), -1, np.int64)
-    classes = np.empty(len(words), np.int64)
-    count = first_equal_row(words, classes, slots)
-    first = np.empty(count, np.int64)
-    first[classes[::-1]] = np.arange(len(classes))[::-1]
-    return classes.astype(np.uint32), first
+    classes, count = equal_rows(keys)
+    return classes.astype(np.uint32), first_of_classes(classes, count)

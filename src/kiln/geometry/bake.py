@@ -10,9 +10,10 @@ from jaxtyping import Float32, Int32, Int64, UInt8
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.normals import face_vectors, smooth_normals
+from kiln.geometry.normals import face_vectors, smooth_normals, with_normals
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.trace import Scene
+from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads
 from kiln.kernels.bake import encode_normals, interpolate_rows, nearest_facing
 
@@ -52,15 +53,14 @@ class SurfacePoints:
 
 
 class Target:
-    """A dense source made ready to be looked at: rays, smooth normals, face normals."""
+    """A dense source made ready to be looked at: rays, vertex normals, face normals."""
 
     def __init__(self, source: Mesh) -> None:
-        self.mesh = source
+        self.mesh = with_normals(source)
+        assert self.mesh.normals is not None  # noqa: S101 - for the type checker: with_normals gave them
+        self.normals: Float32[np.ndarray, "vertices 3"] = self.mesh.normals
         self.scene = Scene(source)
-        self.normals: Float32[np.ndarray, "vertices 3"] = smooth_normals(source) if source.normals is None else source.normals
-        vectors = face_vectors(source)
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self.face_normals: Float32[np.ndarray, "triangles 3"] = (vectors / np.maximum(length, 1e-300)).astype(np.float32)
+        self.face_normals: Float32[np.ndarray, "triangles 3"] = unit_vectors(face_vectors(source)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,7 +106,7 @@ def trace_texels(mesh: Mesh, target: Target, *, size: int) -> TexelHits:
     found, bary, missed = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32), 0
     for start in range(0, len(texel), _SLAB):
         rows = slice(start, start + _SLAB)
-        search = _Search(target, low[rows].take(mesh, mesh.positions), _unit(low[rows].take(mesh, normals)), mesh.diagonal)
+        search = _Search(target, low[rows].take(mesh, mesh.positions), unit_vectors(low[rows].take(mesh, normals)), mesh.diagonal)
         missed += search.run(cage)
         found[rows], bary[rows] = search.triangle, search.bary
     hit = np.flatnonzero(found >= 0)
@@ -120,20 +120,20 @@ def cage_distance(mesh: Mesh, normals: Float32[np.ndarray, "vertices 3"], source
     Between 0.2 % and 10 % of the diagonal. Looking too far does no harm: of several surfaces the nearest that faces the right way is taken.
     """
     centres = mesh.positions[mesh.triangles].mean(axis=1)
-    directions = _unit(normals[mesh.triangles].sum(axis=1))
+    directions = unit_vectors(normals[mesh.triangles].sum(axis=1))
     reach = 0.1 * mesh.diagonal
     near = [source.closest(centres, way, max_distance=reach) for way in (directions, -directions)]
     distance = np.minimum(*(np.where(hits.hit, hits.distance, reach) for hits in near))
     return float(np.clip(4 * np.percentile(distance, 99.5), 0.02 * reach, reach))
 
 
-def tangent_space(mesh: Mesh, low: SurfacePoints, normals: Float32[np.ndarray, "points 3"]) -> UInt8[np.ndarray, "points 3"]:
+def tangent_normals(mesh: Mesh, low: SurfacePoints, normals: Float32[np.ndarray, "points 3"]) -> UInt8[np.ndarray, "points 3"]:
     """Directions in space as bytes of an OpenGL normal map at points of the mesh, exactly undone by a MikkTSpace renderer.
 
     ValueError when the mesh has no normals or tangents.
     """
     if mesh.normals is None or mesh.tangents is None:
-        raise ValueError("tangent_space: the mesh has no normals or no tangents")
+        raise ValueError("tangent_normals: the mesh has no normals or no tangents")
     frame = low.take(mesh, np.concatenate([mesh.normals, mesh.tangents], axis=1))
     out = np.empty((len(low), 3), np.uint8)
     in_threads(lambda a, b: encode_normals(frame, normals, out, a, b), len(low), at_least=50_000)
@@ -179,8 +179,3 @@ class _Search:
         hits = self.target.scene.closest(self.points - directions * back, directions, max_distance=reach + float(back))
         best = self.triangle, self.bary, self.distance
         nearest_facing(self.normals, self.target.face_normals, hits.triangle, hits.bary, hits.distance - back, *best)
-
-
-def _unit(vectors: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    length = np.sqrt(np.einsum("nk,nk->n", vectors, vectors))[:, None]
-    return vectors / np.maximum(length, np.float32(1e-20))

@@ -8,7 +8,8 @@ from scipy.sparse import coo_array, csr_array
 
 from kiln.asset import Mesh
 from kiln.geometry.normals import face_vectors
-from kiln.geometry.seams import Edges
+from kiln.geometry.seams import InnerEdges
+from kiln.geometry.vectors import unit_vectors
 
 _AXES = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], np.float64)
 
@@ -21,14 +22,16 @@ _STEEPEST = 0.2
 _ROUNDS = 12
 """Of smoothing borders."""
 
+_RINGS = 6
+"""Over which normals are averaged before axes are chosen: relief finer than that makes no charts of its own."""
+
 _EASE = 0.5
 """What a triangle gains, in cosine, by agreeing with all of its neighbours."""
 
 
-def box_axes(mesh: Mesh, edges: Edges) -> Int64[np.ndarray, " triangles"]:
+def box_axes(mesh: Mesh, edges: InnerEdges) -> Int64[np.ndarray, " triangles"]:
     """The axis (0 to 5) each triangle is projected along: one it faces, chosen together with its neighbours so that borders are short."""
-    normals = face_vectors(mesh)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+    normals = unit_vectors(face_vectors(mesh))
     beside = _neighbours(edges)
     faces = normals @ _AXES.T
     score = _smoothed(normals, beside) @ _AXES.T
@@ -40,7 +43,7 @@ def box_axes(mesh: Mesh, edges: Edges) -> Int64[np.ndarray, " triangles"]:
     return axis.astype(np.int64)
 
 
-def _neighbours(edges: Edges) -> csr_array:
+def _neighbours(edges: InnerEdges) -> csr_array:
     """Each triangle's neighbours, weighted by the share of the edge in its inner outline."""
     a, b = edges.triangles.T
     shape = (edges.triangle_count, edges.triangle_count)
@@ -49,15 +52,14 @@ def _neighbours(edges: Edges) -> csr_array:
 
 
 def _smoothed(normals: Float64[np.ndarray, "triangles 3"], beside: csr_array) -> Float64[np.ndarray, "triangles 3"]:
-    """Normals averaged over a few rings, so that fine relief does not break charts up."""
+    """Unit normals averaged over a few rings, so that fine relief does not break charts up."""
     smooth = normals
-    for _ in range(6):
-        smooth = smooth + beside @ smooth
-        smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-300)
+    for _ in range(_RINGS):
+        smooth = unit_vectors(smooth + beside @ smooth)
     return smooth
 
 
-def box_joined(edges: Edges, axis: Int64[np.ndarray, " triangles"]) -> Bool[np.ndarray, " edges"]:
+def box_joined(edges: InnerEdges, axis: Int64[np.ndarray, " triangles"]) -> Bool[np.ndarray, " edges"]:
     """Which edges lie inside a chart: those between triangles of one axis."""
     return axis[edges.triangles[:, 0]] == axis[edges.triangles[:, 1]]
 

@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64, UInt32
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
+from kiln.geometry.areas import flat_areas
 from kiln.geometry.layout import Layout
 
 
@@ -57,12 +58,6 @@ def finished(layout: Layout, mesh: Mesh) -> Charts:
     scale = np.ones(len(vertex))
     scale[triangles] = np.sqrt(space / np.maximum(flat, 1e-300))[chart][:, None]
     return Charts(vertex=vertex, triangles=triangles, points=points * scale[:, None], chart=chart)
-
-
-def flat_areas(points: Float64[np.ndarray, "corners 2"], triangles: UInt32[np.ndarray, "triangles 3"]) -> Float64[np.ndarray, " triangles"]:
-    """Signed area of each flat triangle; counter-clockwise is positive."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    return 0.5 * ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
 
 
 def rim_edges(triangles: UInt32[np.ndarray, "triangles 3"]) -> tuple[UInt32[np.ndarray, "edges 2"], Int64[np.ndarray, " edges"]]:

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float64, Int32
 
 from kiln.asset import Mesh
-from kiln.geometry.topology import areas, label_components, point_triangles
+from kiln.geometry.areas import triangle_areas
+from kiln.geometry.topology import label_components, point_triangles
 
 MOST_AREA = 0.1
 """Floaters are specks: when what is small adds up to more than this share of the surface, the mesh is made of small parts."""
@@ -32,7 +33,7 @@ def drop_floaters(mesh: Mesh, *, share: float) -> tuple[Mesh, int]:
     if count < 2:
         return mesh, 0
     small = component_sizes(mesh, labels, count) < share * mesh.diagonal
-    area = np.bincount(labels, areas(mesh), minlength=count)
+    area = np.bincount(labels, triangle_areas(mesh), minlength=count)
     if not small.any() or area[small].sum() > MOST_AREA * area.sum():
         return mesh, 0
     return mesh.take_triangles(~small[labels]), int(small.sum())
@@ -45,7 +46,7 @@ def largest_parts(mesh: Mesh, *, triangles: int) -> tuple[Mesh, int]:
     """
     faces, point_count = point_triangles(mesh)
     labels, count = label_components(faces, point_count=point_count)
-    by_area = np.argsort(-np.bincount(labels, areas(mesh), minlength=count), kind="stable")
+    by_area = np.argsort(-np.bincount(labels, triangle_areas(mesh), minlength=count), kind="stable")
     spent = np.cumsum(np.bincount(labels, minlength=count)[by_area])
     kept = np.zeros(count, bool)
     kept[by_area[: max(1, int(np.searchsorted(spent, triangles, side="right")))]] = True

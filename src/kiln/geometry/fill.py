@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, Shaped, UInt32
 
 from kiln.asset import Mesh, Projection
+from kiln.geometry.areas import triangle_areas
 from kiln.geometry.manifold import split_non_manifold
 from kiln.geometry.topology import (
-    areas,
     find_edges,
     has_repeated_corner,
     is_degenerate,
     is_duplicate,
     label_components,
+    next_corners,
     point_triangles,
     welded_points,
 )
@@ -83,13 +84,13 @@ def _holes(mesh: Mesh, *, longest: float) -> Loops:
     perimeter = np.add.reduceat(np.linalg.norm(heads - tails, axis=1), loops.ends[:-1])
     spanned = np.linalg.norm(np.add.reduceat(np.cross(tails, heads), loops.ends[:-1]), axis=1) / 2
     labels, components = label_components(faces, point_count=len(origin))
-    whole = np.bincount(labels, areas(mesh), minlength=components)[labels[loops.half_edges[loops.ends[:-1]] // 3]]
+    whole = np.bincount(labels, triangle_areas(mesh), minlength=components)[labels[loops.half_edges[loops.ends[:-1]] // 3]]
     return loops.select((perimeter <= longest * mesh.diagonal) & (spanned <= SHEET * whole) & (loops.lengths >= 3))
 
 
 def _patched(mesh: Mesh, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Mesh:
     """The mesh with a patch over each loop: first all least-area ones, then all fans."""
-    vertices = mesh.triangles.reshape(-1)[_following(loops.half_edges)]
+    vertices = mesh.triangles.reshape(-1)[next_corners(loops.half_edges)]
     tight, wide = loops.select(~fan), loops.select(fan)
     ours, theirs = vertices[np.repeat(~fan, loops.lengths)], vertices[np.repeat(fan, loops.lengths)]
     local = np.empty((int((tight.lengths - 2).sum()), 3), np.int32)
@@ -102,11 +103,6 @@ def _patched(mesh: Mesh, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Mesh:
         return replace(grown, triangles=triangles)
     beside = mesh.material_ids[np.concatenate([_first_triangles(tight, tight.lengths - 2), _first_triangles(wide, wide.lengths)])]
     return replace(grown, triangles=triangles, material_ids=np.concatenate([mesh.material_ids, beside]))
-
-
-def _following(half_edges: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
-    """The corner each half-edge reaches: where a patch, which runs the other way, starts."""
-    return half_edges - half_edges % 3 + (half_edges + 1) % 3
 
 
 def _first_triangles(loops: Loops, counts: Int64[np.ndarray, " loops"]) -> Int64[np.ndarray, " patches"]:

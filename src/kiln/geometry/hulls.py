@@ -10,9 +10,11 @@ from scipy.spatial import ConvexHull
 
 from kiln.asset import Mesh
 from kiln.errors import BackendError
+from kiln.geometry.areas import volume
 from kiln.geometry.normals import face_vectors
 from kiln.geometry.simplify import simplify
 from kiln.geometry.topology import measure_topology
+from kiln.geometry.vectors import unit_vectors
 from kiln.isolate import run_isolated
 
 SLACK = 1e-3
@@ -25,7 +27,6 @@ SMALLEST = 1e-3
 THINNEST = 5e-3
 """Least thickness of a hull, as a share of its diagonal: flat parts are thickened to it, since engines refuse flat hulls. Well above
 SLACK, or the corners of one side would be left out."""
-
 
 NEARLY_CONVEX = 0.95
 """Share of its hull's volume from which on a mesh is one hull's job."""
@@ -63,13 +64,6 @@ def decompose(mesh: Mesh, *, most: int, vertices: int, concavity: float, time_li
         return Hulls(hulls=(whole,), fallback=str(error))
     made = tuple(convex_hull(points, vertices=vertices) for points in parts)
     return Hulls(hulls=made) if made else Hulls(hulls=(whole,), fallback="the decomposition found no parts")
-
-
-def volume(mesh: Mesh) -> float:
-    """Signed volume, cubic metres; meaningful for closed meshes, positive when they wind outward."""
-    middle = mesh.positions.mean(axis=0, dtype=np.float64)
-    heights = (mesh.positions[mesh.triangles[:, 0]] - middle) * face_vectors(mesh)
-    return float(heights.sum()) / 6
 
 
 def convex_hull(points: Float[np.ndarray, "n 3"], *, vertices: int) -> Mesh:
@@ -136,8 +130,7 @@ def _outward(hull: ConvexHull) -> Int64[np.ndarray, "facets 3"]:
 
 def is_convex(mesh: Mesh) -> bool:
     """Whether no vertex lies in front of any triangle's plane by more than float32's rounding."""
-    normals = face_vectors(mesh)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
+    normals = unit_vectors(face_vectors(mesh))
     points = mesh.positions.astype(np.float64)
     heights = normals @ points.T - np.einsum("ij,ij->i", normals, points[mesh.triangles[:, 0]])[:, None]
     return bool(heights.max() <= 1e-4 * mesh.diagonal)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
-from kiln.geometry.seams import Edges
+from kiln.geometry.seams import InnerEdges
 from kiln.kernels.overlap import mark_doubled
 
 _CELLS = 350_000
@@ -23,7 +23,7 @@ whole."""
 class Layout:
     """A workbench: edges are joined and cut, corners move. Everything else follows from these two."""
 
-    edges: Edges
+    edges: InnerEdges
     lying: Float64[np.ndarray, "triangles 3 2"]
     """Each triangle undeformed in a plane of its own."""
 
@@ -53,7 +53,7 @@ class Layout:
         self.corners[triangles] = as_rigid_as_possible(self.lying[triangles], local.astype(np.uint32), start)[local]
 
 
-def new_layout(mesh: Mesh, edges: Edges, joined: Bool[np.ndarray, " edges"], corners: Float64[np.ndarray, "triangles 3 2"]) -> Layout:
+def new_layout(mesh: Mesh, edges: InnerEdges, joined: Bool[np.ndarray, " edges"], corners: Float64[np.ndarray, "triangles 3 2"]) -> Layout:
     """The layout of charts that are given by their joined edges and a first flat place of every corner, relaxed."""
     lying = lying_triangles(mesh.positions.astype(np.float64), mesh.triangles)
     areas = lying[:, 1, 0] * lying[:, 2, 1] / 2

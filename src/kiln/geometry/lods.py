@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64
+from jaxtyping import Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
@@ -54,11 +54,3 @@ def deviation(mesh: Mesh, lod: Mesh) -> float:
     corners = mesh.positions.astype(np.float64)[mesh.triangles]
     points = np.concatenate([mesh.positions.astype(np.float64), corners.mean(axis=1)])
     return float(distance_to(lod, points).max()) / mesh.diagonal
-
-
-def uv_areas(mesh: Mesh) -> Float64[np.ndarray, " triangles"]:
-    """Twice each triangle's signed area in UV; negative where v (which points down) makes it turn like the triangle does."""
-    if mesh.uvs is None:
-        return np.zeros(mesh.triangle_count)
-    a, b, c = (mesh.uvs.astype(np.float64)[mesh.triangles[:, k]] for k in range(3))
-    return (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]

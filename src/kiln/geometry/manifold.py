@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from kiln.geometry.topology import Edges
+from kiln.geometry.topology import Edges, next_corners
 from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
 
 APART = 1e-5
@@ -24,17 +24,12 @@ def split_non_manifold(
     first, second = _partners(edges, positions)
     opposite = edges.starts[first] == edges.stops[second]
     parents = np.arange(edges.triangles.size, dtype=np.int32)
-    join_pairs(parents, first, np.where(opposite, _next_corner(second), second))
-    join_pairs(parents, _next_corner(first), np.where(opposite, second, _next_corner(second)))
+    join_pairs(parents, first, np.where(opposite, next_corners(second), second))
+    join_pairs(parents, next_corners(first), np.where(opposite, second, next_corners(second)))
     labels = np.empty(len(parents), np.int32)
     origin = np.empty(number_sets(parents, labels), np.int32)
     origin[labels] = edges.starts
     return labels.reshape(-1, 3), origin
-
-
-def _next_corner(corners: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
-    """The corner that each half-edge reaches."""
-    return (corners - corners % 3 + (corners + 1) % 3).astype(np.int32)
 
 
 def _partners(edges: Edges, positions: Float32[np.ndarray, "points 3"]) -> tuple[Int32[np.ndarray, " pairs"], Int32[np.ndarray, " pairs"]]:

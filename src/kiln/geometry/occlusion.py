@@ -12,6 +12,7 @@ from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.geometry.bake import Target, TexelHits
 from kiln.geometry.trace import Scene
+from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads
 from kiln.kernels.bake import gather_openness, scatter_directions
 
@@ -47,8 +48,7 @@ def openness(hits: TexelHits, target: Target, *, rays: int) -> Float32[np.ndarra
     starts = hits.source[chosen]
     points = starts.take(target.mesh, target.mesh.positions)
     origins = points + target.face_normals[starts.triangle] * np.float32(_LIFT * target.mesh.diagonal)
-    normals = starts.take(target.mesh, target.normals)
-    normals /= np.maximum(np.sqrt(np.einsum("nk,nk->n", normals, normals))[:, None], np.float32(1e-20))
+    normals = unit_vectors(starts.take(target.mesh, target.normals))
     row, column = np.divmod(hits.texel[chosen], hits.size)
     sixteenth = _LATTICE[(row // _STEP) % 4, (column // _STEP) % 4]
     square = sobol_square(16 * rays)

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64
 
 from kiln.asset import Mesh
+from kiln.geometry.areas import triangle_areas
 from kiln.geometry.normals import face_vectors
-from kiln.geometry.topology import Edges, areas, find_edges, point_triangles
+from kiln.geometry.topology import Edges, find_edges, point_triangles
 from kiln.geometry.trace import Scene
 from kiln.kernels.orient import flood_winding
 
@@ -31,7 +32,7 @@ def orient(mesh: Mesh) -> tuple[Mesh, int]:
     patches, turned = np.full(len(faces), -1, np.int32), np.zeros(len(faces), bool)
     patch_count = flood_winding(faces, edges.twins, patches, turned, np.empty(len(faces), np.int32))
     normals = face_vectors(mesh)
-    area = areas(mesh)
+    area = triangle_areas(mesh)
     turned ^= _sums(np.where(turned, area, -area), patches, patch_count)[patches] > 0
     turned ^= _is_inside_out(mesh, edges, patches, np.where(turned[:, None], -normals, normals))[patches]
     if not turned.any():
@@ -53,7 +54,7 @@ def _is_inside_out(
     """Which patches enclose a negative volume without being a shell inside another one."""
     count = int(patches.max(initial=-1)) + 1
     centers = mesh.positions.astype(np.float64)[mesh.triangles].mean(axis=1)
-    area = areas(mesh)
+    area = triangle_areas(mesh)
     total = np.maximum(_sums(area, patches, count), 1e-300)
     middle = np.stack([_sums(area * centers[:, axis], patches, count) / total for axis in range(3)], axis=1)
     volume = _sums(((centers - middle[patches]) * normals).sum(axis=1) / 6, patches, count)

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.errors import PostconditionError
-from kiln.geometry.charts import Charts, flat_areas, rim_edges
+from kiln.geometry.areas import flat_areas
+from kiln.geometry.charts import Charts, rim_edges
 from kiln.kernels import in_threads
 from kiln.kernels.pack import place_shapes, shape_runs
 

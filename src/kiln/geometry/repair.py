@@ -24,7 +24,8 @@ from kiln.geometry.topology import (
     point_triangles,
     welded_points,
 )
-from kiln.geometry.weld import equal_rows, weld_classes
+from kiln.geometry.weld import weld_classes
+from kiln.kernels.weld import equal_rows
 
 
 @dataclass(frozen=True, kw_only=True)

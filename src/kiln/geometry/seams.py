@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.weld import weld_classes
+from kiln.kernels.topology import join_pairs, number_sets
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Edges:
+class InnerEdges:
     """The edges that two triangles share, on vertices welded by position. A corner is 3 * triangle + k."""
 
     triangles: Int64[np.ndarray, "edges 2"]
@@ -37,20 +36,23 @@ class Edges:
 
     def charts(self, joined: Bool[np.ndarray, " edges"]) -> Int64[np.ndarray, " triangles"]:
         """The chart of each triangle when these edges are joined and all others cut."""
-        return classes(self.triangles[joined], self.triangle_count)
+        return connected_classes(self.triangles[joined], self.triangle_count)
 
     def chart_vertices(self, joined: Bool[np.ndarray, " edges"]) -> Int64[np.ndarray, " corners"]:
         """The chart vertex of each corner."""
-        return classes(self.corners[joined].reshape(-1, 2), 3 * self.triangle_count)
+        return connected_classes(self.corners[joined].reshape(-1, 2), 3 * self.triangle_count)
 
 
-def classes(pairs: Int64[np.ndarray, "pairs 2"], count: int) -> Int64[np.ndarray, " count"]:
-    """The connected class of each of count nodes that these pairs join, numbered from 0."""
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+def connected_classes(pairs: Int64[np.ndarray, "pairs 2"], count: int) -> Int64[np.ndarray, " count"]:
+    """The connected class of each of count nodes that these pairs join, numbered in order of their lowest node."""
+    narrow = pairs.astype(np.int32)
+    parents, labels = np.arange(count, dtype=np.int32), np.empty(count, np.int32)
+    join_pairs(parents, narrow[:, 0], narrow[:, 1])
+    number_sets(parents, labels)
+    return labels.astype(np.int64)
 
 
-def inner_edges(mesh: Mesh) -> Edges:
+def inner_edges(mesh: Mesh) -> InnerEdges:
     """The mesh's edges between exactly two triangles that wind the same way; all others are cut whatever happens."""
     point, count = weld_classes(mesh.positions)
     origin = point[mesh.triangles].reshape(-1)
@@ -65,7 +67,7 @@ def inner_edges(mesh: Mesh) -> Edges:
     one, other = one[sound], other[sound]
     corners = np.stack([np.stack([one, after[other]], 1), np.stack([after[one], other], 1)], axis=1)
     positions = mesh.positions[mesh.triangles].reshape(-1, 3).astype(np.float64)
-    return Edges(
+    return InnerEdges(
         triangles=np.stack([one // 3, other // 3], 1),
         corners=corners,
         points=np.stack([origin[one], target[one]], 1),

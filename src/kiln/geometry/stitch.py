@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from kiln.geometry.layout import Layout, Selection, box_fill, density_variation, flipped, lengths, overlapping, sheared_share
-from kiln.geometry.seams import classes
+from kiln.geometry.seams import connected_classes
 
 _MAX_DENSITY_VARIATION = 0.09
 """Of texel density inside one chart, standard deviation over mean."""
@@ -121,7 +121,7 @@ def _pieces(pair: Int64[np.ndarray, " edges"], points: Int64[np.ndarray, "edges 
     """The connected piece of its pair's border that each edge belongs to, numbered from 0."""
     key = np.repeat(pair, 2) * (int(points.max()) + 1) + points.ravel()
     _, node = np.unique(key, return_inverse=True)
-    label = classes(node.reshape(-1, 2).astype(np.int64), int(node.max()) + 1)[node.reshape(-1, 2)[:, 0]]
+    label = connected_classes(node.reshape(-1, 2).astype(np.int64), int(node.max()) + 1)[node.reshape(-1, 2)[:, 0]]
     return np.unique(label, return_inverse=True)[1].astype(np.int64)
 
 

@@ -9,8 +9,9 @@ from jaxtyping import Float32, Float64, Int8, Int64, UInt32
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.weld import equal_rows
+from kiln.geometry.vectors import unit_vectors
 from kiln.kernels.tangents import group_corners, link_edges
+from kiln.kernels.weld import equal_rows, first_of_classes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,7 +45,7 @@ def tangent_space(mesh: Mesh) -> TangentSpace:
     """The tangents of `add_tangents`, with the mapping from new vertices to old ones."""
     if mesh.normals is None or mesh.uvs is None:
         raise ValueError("tangents need normals and UVs: unwrap first")
-    normals = _unit(mesh.normals.astype(np.float64))[mesh.triangles]
+    normals = unit_vectors(mesh.normals.astype(np.float64))[mesh.triangles]
     points, _ = equal_rows(np.hstack([mesh.positions, mesh.normals, mesh.uvs]))
     places, _ = equal_rows(mesh.positions)
     sound = _three_places(places[mesh.triangles])
@@ -56,11 +57,6 @@ def tangent_space(mesh: Mesh) -> TangentSpace:
     for classes in (points, places):
         _borrow(classes[mesh.triangles], tangents, orientation)
     return _split(mesh, _perpendicular(tangents, normals.reshape(-1, 3)), orientation)
-
-
-def _unit(vectors: Float64[np.ndarray, "*n 3"]) -> Float64[np.ndarray, "*n 3"]:
-    length = np.sqrt(np.einsum("...k,...k->...", vectors, vectors))[..., None]
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-30)
 
 
 def _three_places(places: Int64[np.ndarray, "f 3"]) -> np.ndarray:
@@ -77,7 +73,7 @@ def _directions(mesh: Mesh) -> tuple[Float64[np.ndarray, "f 3"], Int8[np.ndarray
     u2, v2 = (r - s).T
     orientation = np.sign(v1 * u2 - u1 * v2).astype(np.int8)
     along = (v1 * orientation)[:, None] * (c - a) - (v2 * orientation)[:, None] * (b - a)
-    return _unit(along), orientation
+    return unit_vectors(along), orientation
 
 
 def _groups(points: Int64[np.ndarray, "f 3"], sound: np.ndarray, orientation: Int8[np.ndarray, " f"]) -> Int64[np.ndarray, " corners"]:
@@ -95,10 +91,10 @@ def _pulls(mesh: Mesh, normals: Float64[np.ndarray, "f 3 3"], directions: Float6
     pulls = np.empty_like(corners)
     for k in range(3):
         n = normals[:, k]
-        e = _unit(_flatten(corners[:, (k + 1) % 3] - corners[:, k], n))
-        f = _unit(_flatten(corners[:, (k + 2) % 3] - corners[:, k], n))
+        e = unit_vectors(_flatten(corners[:, (k + 1) % 3] - corners[:, k], n))
+        f = unit_vectors(_flatten(corners[:, (k + 2) % 3] - corners[:, k], n))
         angle = np.arccos(np.clip(np.einsum("fk,fk->f", e, f), -1, 1))
-        pulls[:, k] = _unit(_flatten(directions, n)) * angle[:, None]
+        pulls[:, k] = unit_vectors(_flatten(directions, n)) * angle[:, None]
     return pulls.reshape(-1, 3)
 
 
@@ -112,7 +108,7 @@ def _group_means(group: Int64[np.ndarray, " corners"], pulls: Float64[np.ndarray
     grouped = group >= 0
     sums = np.stack([np.bincount(group[grouped], pulls[grouped, axis], len(group)) for axis in range(3)], axis=1).astype(np.float64)
     sums[np.abs(sums).max(axis=1) < 1e-9] = 0
-    return np.where(grouped[:, None], _unit(sums)[group], 0.0)
+    return np.where(grouped[:, None], unit_vectors(sums)[group], 0.0)
 
 
 def _borrow(classes: Int64[np.ndarray, "f 3"], tangents: Float64[np.ndarray, "corners 3"], orientation: Int8[np.ndarray, " f"]) -> None:
@@ -137,7 +133,7 @@ def _perpendicular(tangents: Float64[np.ndarray, "n 3"], normals: Float64[np.nda
     lost = np.einsum("nk,nk->n", flat, flat) < 1e-12
     axis = np.eye(3)[np.abs(normals[lost]).argmin(axis=1)]
     flat[lost] = _flatten(axis, normals[lost])
-    return _unit(flat)
+    return unit_vectors(flat)
 
 
 def _split(mesh: Mesh, tangents: Float64[np.ndarray, "corners 3"], orientation: Int8[np.ndarray, " f"]) -> TangentSpace:
@@ -146,8 +142,7 @@ def _split(mesh: Mesh, tangents: Float64[np.ndarray, "corners 3"], orientation: 
     corner_tangents = np.column_stack([tangents, handed]).astype(np.float32)
     vertex = mesh.triangles.reshape(-1)
     classes, count = equal_rows(np.column_stack([vertex, corner_tangents.view(np.uint32)]))
-    corner = np.empty(count, np.int64)
-    corner[classes[::-1]] = np.arange(len(classes))[::-1]
+    corner = first_of_classes(classes, count)
     order = np.argsort(vertex[corner], kind="stable")
     rank = np.empty(count, np.uint32)
     rank[order] = np.arange(count, dtype=np.uint32)

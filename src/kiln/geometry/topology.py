@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.weld import equal_rows, weld_classes
-from kiln.kernels.topology import join_pairs, number_sets, pair_half_edges, sort_corners, sort_half_edges, triangle_areas
+from kiln.geometry.areas import triangle_areas
+from kiln.geometry.weld import weld_classes
+from kiln.kernels.topology import join_pairs, number_sets, pair_half_edges, sort_corners, sort_half_edges
+from kiln.kernels.weld import equal_rows, first_of_classes
 
 DEGENERATE_AREA = 1e-12
 """A triangle with less than this share of the squared diagonal as area has no normal worth the name: float32 positions are exact to
@@ -130,22 +132,20 @@ def welded_points(mesh: Mesh) -> tuple[Float32[np.ndarray, "points 3"], Int32[np
     return points, classes.astype(np.int32)[mesh.triangles]
 
 
+def next_corners(half_edges: Int32[np.ndarray, " n"]) -> Int32[np.ndarray, " n"]:
+    """The corner that each half-edge reaches: the next one of its triangle."""
+    return (half_edges - half_edges % 3 + (half_edges + 1) % 3).astype(np.int32)
+
+
 def has_repeated_corner(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
     """Which triangles name one point twice."""
     a, b, c = triangles.T
     return (a == b) | (b == c) | (c == a)
 
 
-def areas(mesh: Mesh) -> Float64[np.ndarray, " triangles"]:
-    """Each triangle's area, square metres."""
-    found = np.empty(mesh.triangle_count)
-    triangle_areas(mesh.positions, mesh.triangles, found)
-    return found
-
-
 def is_degenerate(mesh: Mesh, triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
     """Which triangles have two corners at one point, or (next to) no area; triangles are the mesh's, over welded points."""
-    return has_repeated_corner(triangles) | (areas(mesh) <= DEGENERATE_AREA * mesh.diagonal**2)
+    return has_repeated_corner(triangles) | (triangle_areas(mesh) <= DEGENERATE_AREA * mesh.diagonal**2)
 
 
 def is_duplicate(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
@@ -155,9 +155,7 @@ def is_duplicate(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray
     classes, count = equal_rows(rows)
     if count == len(triangles):
         return np.zeros(len(triangles), bool)
-    first = np.full(count, len(triangles), np.int64)
-    np.minimum.at(first, classes, np.arange(len(triangles)))
-    return first[classes] != np.arange(len(triangles))
+    return first_of_classes(classes, count)[classes] != np.arange(len(triangles))
 
 
 def label_components(triangles: Int32[np.ndarray, "triangles 3"], *, point_count: int) -> tuple[Int32[np.ndarray, " triangles"], int]:

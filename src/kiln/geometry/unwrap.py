@@ -11,17 +11,19 @@ from jaxtyping import Float32, Float64
 
 from kiln.asset import Mesh
 from kiln.errors import BackendError, PostconditionError
+from kiln.geometry.areas import flat_areas, triangle_areas, uv_areas
 from kiln.geometry.box_uv import box_axes, box_corners, box_joined
-from kiln.geometry.charts import Charts, finished, flat_areas
+from kiln.geometry.charts import Charts, finished
 from kiln.geometry.layout import Layout, doubled, doubled_triangles, new_layout
-from kiln.geometry.normals import face_vectors, smooth_normals
+from kiln.geometry.normals import crease_groups, smooth_normals
 from kiln.geometry.pack import pack
 from kiln.geometry.rasterize import rasterize_uvs
-from kiln.geometry.seams import Edges, inner_edges
+from kiln.geometry.seams import InnerEdges, inner_edges
 from kiln.geometry.stitch import cut_loose, mend, stitch
 from kiln.geometry.tangents import add_tangents
 from kiln.geometry.weld import weld_classes
 from kiln.isolate import run_isolated
+from kiln.kernels.weld import first_of_classes
 
 Method = Literal["auto", "xatlas", "box"]
 
@@ -41,8 +43,8 @@ class Unwrapped:
 
 
 def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time_limit_s: float = 20.0) -> Unwrapped:
-    """The mesh with UVs in a size x size atlas, smooth normals and MikkTSpace tangents; vertices are split at seams, triangles keep
-    their order.
+    """The mesh with UVs in a size x size atlas, normals and MikkTSpace tangents; vertices are split at seams, triangles keep their
+    order. Normals are smooth but at seams that run along creases: there the normal map need not bend them back.
 
     First charts come from the axes that triangles face ("auto", "box") or from xatlas in a child process under a time limit ("xatlas",
     which falls back to the axes). All but "box" then join charts where the two lie flat together. Islands are padding texels apart; none
@@ -54,12 +56,13 @@ def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time
     if method != "box":
         stitch(layout)
     charts, uvs = _packed(layout, mesh, size=size, padding=padding)
-    split = replace(mesh, normals=smooth_normals(mesh)).take_vertices(charts.vertex, charts.triangles)
-    result = add_tangents(replace(split, uvs=uvs))
+    split = replace(mesh.take_vertices(charts.vertex, charts.triangles), uvs=uvs)
+    groups = crease_groups(split, split.triangles.astype(np.int32))
+    result = add_tangents(replace(split, normals=smooth_normals(split, groups=groups)))
     return Unwrapped(mesh=result, measures={"charts": float(charts.count)} | _measures(result, size), notes=notes)
 
 
-def _first_charts(mesh: Mesh, edges: Edges, method: Method, time_limit_s: float) -> tuple[Layout, tuple[str, ...]]:
+def _first_charts(mesh: Mesh, edges: InnerEdges, method: Method, time_limit_s: float) -> tuple[Layout, tuple[str, ...]]:
     if method == "xatlas":
         try:
             return _xatlas_charts(mesh, edges, time_limit_s), ()
@@ -68,16 +71,15 @@ def _first_charts(mesh: Mesh, edges: Edges, method: Method, time_limit_s: float)
     return _box_charts(mesh, edges), ()
 
 
-def _box_charts(mesh: Mesh, edges: Edges) -> Layout:
+def _box_charts(mesh: Mesh, edges: InnerEdges) -> Layout:
     axis = box_axes(mesh, edges)
     return new_layout(mesh, edges, box_joined(edges, axis), box_corners(mesh, axis))
 
 
-def _xatlas_charts(mesh: Mesh, edges: Edges, time_limit_s: float) -> Layout:
+def _xatlas_charts(mesh: Mesh, edges: InnerEdges, time_limit_s: float) -> Layout:
     """xatlas's charts, mirrored ones turned over. It sees welded vertices, lest every seam the mesh came with should cut a chart."""
     point, count = weld_classes(mesh.positions)
-    first = np.full(count, mesh.vertex_count, np.int64)
-    np.minimum.at(first, point, np.arange(mesh.vertex_count))
+    first = first_of_classes(point, count)
     welded = point.astype(np.uint32)[mesh.triangles]
     triangles, points = run_isolated("kiln.geometry.xatlas_child:cut", mesh.positions[first], welded, timeout_s=time_limit_s)
     ends = triangles.reshape(-1)[edges.corners]
@@ -105,7 +107,7 @@ def _packed(layout: Layout, mesh: Mesh, *, size: int, padding: int) -> tuple[Cha
 def _check(mesh: Mesh, charts: Charts, uvs: Float32[np.ndarray, "corners 2"]) -> None:
     """Raise PostconditionError when UVs leave the atlas or a triangle that has an area lies mirrored or flat."""
     lost = _signed_areas(uvs, charts) >= 0
-    lost &= np.linalg.norm(face_vectors(mesh), axis=1) > 1e-12 * mesh.diagonal**2
+    lost &= triangle_areas(mesh) > 0.5e-12 * mesh.diagonal**2
     if not (np.isfinite(uvs).all() and uvs.min() >= 0 and uvs.max() <= 1):
         raise PostconditionError("UVs leave the atlas: repair the mesh first, or choose another method")
     if lost.any():
@@ -119,9 +121,8 @@ def _signed_areas(uvs: Float32[np.ndarray, "corners 2"], charts: Charts) -> Floa
 
 def _measures(mesh: Mesh, size: int) -> dict[str, float]:
     covered = float((rasterize_uvs(mesh, width=size, height=size).triangle >= 0).mean())
-    space = np.linalg.norm(face_vectors(mesh), axis=1) / 2
-    assert mesh.uvs is not None  # noqa: S101 - for the type checker: this mesh was just unwrapped
-    density = np.sqrt(np.abs(flat_areas(mesh.uvs.astype(np.float64), mesh.triangles)) / np.maximum(space, 1e-300))
+    space = triangle_areas(mesh)
+    density = np.sqrt(np.abs(uv_areas(mesh)) / np.maximum(space, 1e-300))
     mean = float(np.average(density, weights=space))
     deviation = float(np.sqrt(np.average((density - mean) ** 2, weights=space)))
     return {"utilization": covered, "texel_density_cv": deviation / mean}

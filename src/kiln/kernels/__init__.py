@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import numba
@@ -29,6 +30,12 @@ def inner(function: _Function) -> _Function:
         cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )
     return compile_part(function)
+
+
+def is_cached(function: Callable[..., object]) -> bool:
+    """Whether a compiled kernel's machine code lies in the cache on disk, so that calling it will not compile."""
+    cache = function._cache  # type: ignore[attr-defined]  # numba offers no public way to ask
+    return any(Path(cache.cache_path).glob(f"*.{function.__qualname__}-*.nbi"))
 
 
 def in_threads(work: Callable[[int, int], object], count: int, *, at_least: int = 1) -> None:

@@ -189,27 +189,40 @@ def shade_rows(
     colour 4, roughness, metallic, emissive 3, alpha cutoff (negative: none); eye (4,) float64: camera position and 1, or direction to it
     and 0; lights and ambient: see `lit`, in world space; image (H, W, 4) float32, premultiplied linear light, added to.
     """
-    share = 1.0 / (samples * samples)
+    count = samples * samples
     srgb, linear = tables[0], tables[1]
     glows = factors[6] + factors[7] + factors[8] > 0
     at = np.empty(vertices.shape[1])
     for j in range(first_row, last_row):
         for i in range(image.shape[1]):
-            for sub in range(samples * samples):
+            for sub in range(count):
                 y, x = j * samples + sub // samples, i * samples + sub % samples
                 t = owner[y, x]
                 if t < 0 or not wanted[t]:
                     continue
+                # A triangle is lit once a pixel, in the middle of its fragments there: a third of the work, and the same picture.
+                pb, pc, same, told = 0.0, 0.0, 0, False
+                for other in range(count):
+                    row, column = j * samples + other // samples, i * samples + other % samples
+                    if owner[row, column] == t:
+                        told = told or other < sub
+                        pb += bary[row, column, 0]
+                        pc += bary[row, column, 1]
+                        same += 1
+                if told:
+                    continue
+                share = same / count
+                coarser = 0.5 * np.log2(same)  # its footprint grows with its fragments
                 a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
                 # Screen-space barycentrics become those of the surface by dividing by each corner's depth.
-                pb, pc = bary[y, x, 0], bary[y, x, 1]
+                pb, pc = pb / same, pc / same
                 qa, qb, qc = (1 - pb - pc) / vertices[a, 3], pb / vertices[b, 3], pc / vertices[c, 3]
                 total = qa + qb + qc
                 qa, qb, qc = qa / total, qb / total, qc / total
                 for k in range(len(at)):
                     at[k] = qa * vertices[a, k] + qb * vertices[b, k] + qc * vertices[c, k]
                 u, v = at[11], at[12]
-                red, green, blue, alpha = sample(base_texels, base_levels, lod[t, 0], u, v, srgb)
+                red, green, blue, alpha = sample(base_texels, base_levels, lod[t, 0] + coarser, u, v, srgb)
                 alpha *= factors[3] * at[16]
                 if factors[9] >= 0:
                     if alpha < factors[9]:
@@ -217,12 +230,12 @@ def shade_rows(
                     alpha = 1.0
                 base = (red * factors[0] * at[13], green * factors[1] * at[14], blue * factors[2] * at[15])
                 view = _towards(eye, at)
-                normal = _bent_normal(at, sample(normal_texels, normal_levels, lod[t, 1], u, v, linear), view)
-                orm = sample(orm_texels, orm_levels, lod[t, 2], u, v, linear)
+                normal = _bent_normal(at, sample(normal_texels, normal_levels, lod[t, 1] + coarser, u, v, linear), view)
+                orm = sample(orm_texels, orm_levels, lod[t, 2] + coarser, u, v, linear)
                 light = lit(normal, view, base, (orm[0], orm[1] * factors[4], orm[2] * factors[5]), lights, ambient)
                 glow = (0.0, 0.0, 0.0, 1.0)
                 if glows:
-                    glow = sample(emissive_texels, emissive_levels, lod[t, 3], u, v, srgb)
+                    glow = sample(emissive_texels, emissive_levels, lod[t, 3] + coarser, u, v, srgb)
                 image[j, i, 0] += share * alpha * shoulder(light[0] + glow[0] * factors[6])
                 image[j, i, 1] += share * alpha * shoulder(light[1] + glow[1] * factors[7])
                 image[j, i, 2] += share * alpha * shoulder(light[2] + glow[2] * factors[8])

@@ -169,7 +169,7 @@ def pair_crowded(positions: np.ndarray, triangles: np.ndarray, crowded: np.ndarr
 
 
 @compiled
-def triangle_areas(positions: np.ndarray, triangles: np.ndarray, areas: np.ndarray) -> None:
+def measure_areas(positions: np.ndarray, triangles: np.ndarray, areas: np.ndarray) -> None:
     """Fill areas (F,) float64 from positions (P, 3) float32 and triangles (F, 3) uint32."""
     for t in range(len(triangles)):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]

@@ -134,6 +134,7 @@ _FEATURES = {
     "source_materials": ("a source mesh", "generate"),
     "pictures": ("pictures", "generate"),
     "mesh": ("a game mesh", "simplify"),
+    "atlas_size": ("a game mesh with UVs", "unwrap"),
     "uvs": ("a game mesh with UVs", "unwrap"),
     "material": ("baked maps", "bake"),
     "lods": ("LODs", "lods"),

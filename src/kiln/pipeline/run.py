@@ -17,6 +17,7 @@ from typing import Any, Literal
 from kiln.asset import Asset, Package, Picture, Step
 from kiln.errors import Cancelled, KilnError, PostconditionError, SetupError
 from kiln.pipeline.recipe import Recipe, RecipeStep
+from kiln.pipeline.rehearsal import Rehearsal
 from kiln.stages import Context
 
 _FIELD_OF = {"uvs": "mesh"}
@@ -50,6 +51,7 @@ class Run:
     on_event: Callable[[Event], None] = lambda event: None  # noqa: ARG005
     cancelled: threading.Event = field(default_factory=threading.Event)
     _steps: dict[str, Step] = field(default_factory=dict)
+    _rehearsal: Rehearsal = field(default_factory=Rehearsal)
 
     def from_pictures(self, pictures: Sequence[Picture], *, notes: Sequence[str] = ()) -> Package:
         """Everything, from pictures to the package. `notes` are what reading the pictures had to say."""
@@ -95,6 +97,7 @@ class Run:
         tell("started", 0.0)
         try:
             context.progress(0.0)
+            self._rehearsal.wait_for(name)
             result = step.stage.function(thing, step.params, context)
         except BaseException as error:
             tell("failed", 0.0, str(error))

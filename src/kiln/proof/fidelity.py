@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64, UInt8
 
 from kiln.asset import Material, Mesh
-from kiln.geometry.normals import smooth_normals
+from kiln.geometry.normals import smooth_normals, with_normals
 from kiln.geometry.rasterize import Fragments, interpolate, rasterize_uvs
 from kiln.geometry.trace import Hits, Scene
 
@@ -102,14 +102,15 @@ def _nearest_source(
 ) -> tuple[Float32[np.ndarray, "n 3"], Float32[np.ndarray, " n"]]:
     """The source's normal at the nearer hit along plus and minus the normal, and how far it is (metres; infinite for a miss)."""
     scene = Scene(source)
-    source_normals = smooth_normals(source) if source.normals is None else source.normals
+    source = with_normals(source)
+    assert source.normals is not None  # noqa: S101 - for the type checker: with_normals gave them
     truth = np.zeros_like(points)
     best = np.full(len(points), np.inf, np.float32)
     lift = np.float32(_LIFT * source.diagonal)
     for direction in (normals, -normals):
         hits = scene.closest(points - direction * lift, direction, max_distance=_REACH * source.diagonal)
         nearer = hits.hit & (hits.distance < best)
-        truth[nearer] = _normals_at(source, source_normals, hits, nearer)
+        truth[nearer] = _normals_at(source, source.normals, hits, nearer)
         best[nearer] = hits.distance[nearer]
     return truth, best
 

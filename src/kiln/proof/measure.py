@@ -12,7 +12,7 @@ from kiln.asset import Material, Mesh, Report
 from kiln.errors import ModelError
 from kiln.formats.layout import hulls_path, lod_path, model_path
 from kiln.formats.model import EXTENSIONS, read_model
-from kiln.geometry.normals import face_vectors
+from kiln.geometry.areas import volume
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.topology import label_components, measure_topology
 from kiln.proof.criteria import MEASURES, Value, label_and_value
@@ -101,13 +101,6 @@ def _measure_shape(mesh: Mesh) -> dict[str, Value]:
         "depth_m": depth,
         "pivot": _pivot(mesh),
     }
-
-
-def volume(mesh: Mesh) -> float:
-    """What a closed surface encloses, cubic metres; negative when it is inside out."""
-    origin = mesh.positions[0].astype(np.float64)  # near the surface, so that little cancels
-    corners = mesh.positions[mesh.triangles[:, 0]].astype(np.float64) - origin
-    return float((corners * face_vectors(mesh)).sum() / 6)
 
 
 def _pivot(mesh: Mesh) -> str:

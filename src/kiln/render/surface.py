@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
-from kiln.asset import Material, Mesh, Projection
+from kiln.asset import UNMADE, Material, Mesh, Projection
 from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.bake import SurfacePoints
-from kiln.geometry.normals import smooth_normals
+from kiln.geometry.normals import with_normals
 from kiln.geometry.tangents import add_tangents
 from kiln.imaging.color import srgb_to_linear
 from kiln.kernels.bake import sample_decoded
@@ -22,9 +22,6 @@ _SIGNED = _BYTES / np.float32(127.5) - np.float32(1)
 
 _COLOR = np.stack([_SRGB, _SRGB, _SRGB, _PLAIN])
 """Decodes RGBA: sRGB colour, linear alpha."""
-
-_UNMADE = Material()
-"""What a mesh without materials is made of."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,7 +49,7 @@ class Surface:
 
 def ready_for_surface(mesh: Mesh, materials: tuple[Material, ...]) -> Mesh:
     """The mesh with normals, and with tangents where a normal map needs them. Triangles keep their order, and their corners theirs."""
-    framed = mesh if mesh.normals is not None else replace(mesh, normals=smooth_normals(mesh))
+    framed = with_normals(mesh)
     mapped = mesh.uvs is not None and any(material.normal is not None for material in materials)
     return add_tangents(framed) if mapped and mesh.tangents is None else framed
 
@@ -108,7 +105,7 @@ def _by_material(
 ) -> list[tuple[Material, slice | Int64[np.ndarray, " rows"]]]:
     """Each material with the rows of the points that are made of it."""
     if mesh.material_ids is None or len(materials) <= 1:
-        return [(materials[0] if materials else _UNMADE, slice(None))]
+        return [(materials[0] if materials else UNMADE, slice(None))]
     ids = mesh.material_ids[points.triangle]
     return [(material, np.flatnonzero(ids == k)) for k, material in enumerate(materials)]
 

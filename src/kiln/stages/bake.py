@@ -25,18 +25,15 @@ MISSES_WORTH_SAYING = 1e-3
 
 
 class BakeParams(Params):
-    """The maps' size, and ambient occlusion."""
+    """Ambient occlusion. The maps are as large as the atlas that `unwrap` laid out."""
 
-    size: int = Field(
-        2048, ge=256, le=8192, description="width and height of the maps (texels); unwrap's padding was meant for its own size"
-    )
     ao: bool = Field(True, description="trace ambient occlusion; without it the ORM map's red channel is the source's own, or white")
     ao_rays: int = Field(
         4, ge=1, le=64, description="rays from each 2 x 2 texels; 16 times as many are averaged (rounded up to a power of two)"
     )
 
 
-@stage(reads=("source", "source_materials", "mesh", "uvs"), writes=("material",))
+@stage(reads=("source", "source_materials", "mesh", "uvs", "atlas_size"), writes=("material",))
 def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
     from kiln.geometry.bake import Target, trace_texels
@@ -44,11 +41,11 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     from kiln.kernels import in_threads
     from kiln.render.surface import ready_for_surface
 
-    if asset.mesh is None or asset.mesh.tangents is None:
-        raise RecipeError("bake: the game mesh has no UVs and tangents yet; put unwrap before bake")
+    if asset.mesh is None or asset.mesh.tangents is None or asset.atlas_size is None:
+        raise RecipeError("bake: the game mesh has no atlas and tangents yet; put unwrap before bake")
     target = Target(ready_for_surface(asset.source, asset.source_materials))
     context.progress(0.1, "tracing")
-    hits = trace_texels(asset.mesh, target, size=params.size)
+    hits = trace_texels(asset.mesh, target, size=asset.atlas_size)
     _judge(hits, context)
     context.progress(0.4, "ambient occlusion")
     free = openness(hits, target, rays=1 << (params.ao_rays - 1).bit_length()) if params.ao else None
@@ -89,7 +86,7 @@ class _Texels:
             self._look_up(slice(start, min(start + _SLAB, last)))
 
     def _look_up(self, rows: slice) -> None:
-        from kiln.geometry.bake import tangent_space
+        from kiln.geometry.bake import tangent_normals
         from kiln.imaging.color import linear_to_srgb
         from kiln.render.surface import surface_at
 
@@ -104,7 +101,7 @@ class _Texels:
             self.emissive[rows] = linear_to_srgb(surface.emissive)
         if self.guessed is not None and surface.guessed is not None:
             self.guessed[rows] = _bytes(surface.guessed)
-        self.normal[rows] = tangent_space(self.mesh, self.hits.low[rows], surface.normal)
+        self.normal[rows] = tangent_normals(self.mesh, self.hits.low[rows], surface.normal)
 
     def material(self, name: str) -> Material:
         """The maps, filled whole from the nearest covered texels."""

@@ -46,7 +46,8 @@ def collide(asset: Asset, params: CollideParams, context: Context) -> Asset:
 
 def _check(hull: Mesh, vertices: int) -> None:
     """Raise PostconditionError when a hull is not a closed convex body that engines accept."""
-    from kiln.geometry.hulls import is_convex, volume
+    from kiln.geometry.areas import volume
+    from kiln.geometry.hulls import is_convex
     from kiln.geometry.topology import measure_topology
 
     topology = measure_topology(hull)
@@ -56,7 +57,7 @@ def _check(hull: Mesh, vertices: int) -> None:
 
 def _say(mesh: Mesh, hulls: tuple[Mesh, ...], fallback: str, context: Context) -> None:
     """Note how many hulls there are and what they add in volume."""
-    from kiln.geometry.hulls import volume
+    from kiln.geometry.areas import volume
     from kiln.geometry.topology import measure_topology
 
     corners = sum(hull.vertex_count for hull in hulls)

@@ -55,7 +55,7 @@ def _falling(ratios: tuple[float, ...]) -> tuple[float, ...]:
 
 def _check(mesh: Mesh, lod: Mesh, level: int) -> None:
     """Raise PostconditionError when a LOD is torn where the game mesh is whole, or has lost UV area."""
-    from kiln.geometry.lods import uv_areas
+    from kiln.geometry.areas import uv_areas
     from kiln.geometry.topology import measure_topology
 
     whole, coarse = measure_topology(mesh), measure_topology(lod)

@@ -26,7 +26,7 @@ class UnwrapParams(Params):
     time_limit_s: float = Field(20.0, gt=0, le=3600, description="how long xatlas may take before the box projection replaces it (seconds)")
 
 
-@stage(reads=("mesh",), writes=("mesh", "uvs"))
+@stage(reads=("mesh",), writes=("mesh", "uvs", "atlas_size"))
 def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
     """Cut the game mesh into charts and lay them into one atlas."""
     from kiln.geometry.unwrap import unwrap as unwrapped
@@ -42,4 +42,4 @@ def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
         context.note(
             f"islands fill only {share:.0%} of the atlas: its charts are too many or too awkward for {params.padding} px of padding"
         )
-    return replace(asset, mesh=result.mesh)
+    return replace(asset, mesh=result.mesh, atlas_size=params.size)

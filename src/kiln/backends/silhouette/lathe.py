@@ -6,21 +6,18 @@ rings with a hole, a lopsided leaf) is inflated and joined on, so the outline st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from kiln.backends.silhouette.inflate import beyond_rim, inflate
-from kiln.backends.silhouette.outline import Outline, OutlineGrid
+from kiln.backends.silhouette.outline import Outline, OutlineGrid, body
 from kiln.backends.silhouette.solid import Solid
 
 MAIN_RUN_SHARE = 0.25
 """A run of rows on the axis belongs to the turned body when its area is at least this share of the largest run's: a ring's top does not."""
-
-BODY_RADIUS_SHARE = 0.5
 
 LOPSIDED = 1.15
 """A rim up to this much further from the axis than the other one still belongs to the turned core."""
@@ -53,13 +50,6 @@ def find_axis(grid: OutlineGrid) -> Axis:
     best = int(np.argmax(overlap))
     shared = float(overlap[best])
     return Axis(x=grid.origin[0] + grid.spacing * best / 2, symmetry=shared / max(2 * float(inside.sum()) - shared, 1.0))
-
-
-def body(grid: OutlineGrid) -> OutlineGrid:
-    """The subject without its thin parts (handles, twigs): what a disc of half the greatest inner radius can reach."""
-    radius = BODY_RADIUS_SHARE * float(grid.distance.max())
-    away = cv2.distanceTransform((grid.distance <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return replace(grid, distance=np.asarray(np.float32(radius) - away * np.float32(grid.spacing), np.float32))
 
 
 def lathe(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Solid:

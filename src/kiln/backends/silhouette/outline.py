@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -28,6 +28,9 @@ PINHOLE_SHARE = 6e-5
 PINHOLE_PIXELS = 3
 RIM_SMOOTHING_PIXELS = 0.9
 """Standard deviation; the outline's overlap with the matte falls by less than 0.001."""
+
+BODY_RADIUS_SHARE = 0.5
+"""What a disc of this share of the greatest inner radius cannot reach is no body: handles, twigs, flags."""
 
 THIN_CELLS = 0.75
 """Half-width, in cells, below which a part could fall between the points of a grid; sqrt(1/2) is the least that cannot."""
@@ -140,6 +143,13 @@ class Outline:
         low, high = int(np.floor(box[1, 1] / spacing)), int(np.ceil(box[0, 1] / spacing))
         rows = np.arange(low - GRID_MARGIN_CELLS, high + GRID_MARGIN_CELLS + 1)
         return (np.arange(-columns, columns + 1) * spacing).astype(np.float32), (rows * spacing).astype(np.float32)
+
+
+def body(grid: OutlineGrid) -> OutlineGrid:
+    """The subject without its thin parts (handles, twigs): what a disc of half the greatest inner radius can reach."""
+    radius = BODY_RADIUS_SHARE * float(grid.distance.max())
+    away = cv2.distanceTransform((grid.distance <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return replace(grid, distance=np.asarray(np.float32(radius) - away * np.float32(grid.spacing), np.float32))
 
 
 def trace_outline(alpha: UInt8[np.ndarray, "height width"]) -> Outline:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from kiln.asset import Mesh, Projection
-from kiln.backends.silhouette.backplate import plain_back, soft_sides
+from kiln.backends.silhouette.backplate import plain_back
 from kiln.backends.silhouette.frame import HALF, PlacedView
 from kiln.backends.silhouette.register import outline_shift
 from kiln.backends.silhouette.skin import Skin
@@ -34,6 +34,9 @@ SHARPNESS = 8
 
 MIRROR_TRUST = 0.5
 """What a mirrored opposite view counts against a picture that shows the place itself."""
+
+TURNS_AWAY = (0.4, 0.65)
+"""Facing cosines (of the far side) over which the strip that came around from the front gives way to the far side's own picture."""
 
 SIDE_TRUST = 0.1
 """What a view from the side counts against one from front or back: a hull's depths are less sure than its breadths, so limbs that the side
@@ -65,12 +68,16 @@ def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") ->
     opposite: left and right mirrored, front and back as `back` says.
     """
     with ThreadPoolExecutor(1) as aside:  # pictures and surface need nothing of each other until they meet below
-        pictures = [aside.submit(_pictures, view, back=None if _opposite(view) in _azimuths(views) else back) for view in views]
+        pictures = [aside.submit(_pictures, view, back=back) for view in views]
         skin = Skin.of(mesh)
         normals = skin.smoothed(smooth_normals(mesh), rounds=3)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-        sides = [_Side(skin=skin, view=view, normals=normals) for view in views]
-        layers = [_layers(side, found.result()) for side, found in zip(sides, pictures, strict=True)]
+        crossed = len({_azimuth(view) % 180 for view in views}) > 1
+        sides = [_Side(skin=skin, view=view, normals=normals, crossed=crossed, leads=view is views[0]) for view in views]
+        layers = [
+            _layers(side, found.result(), guess_far=_opposite(side.view) not in _azimuths(views))
+            for side, found in zip(sides, pictures, strict=True)
+        ]
     sight = np.max([_smoothstep(side.facing, 0.1, TURNED + 0.1) * side.open for side in sides], axis=0)
     projections = _normalized(list(chain.from_iterable(layers)))
     painted = replace(mesh, projections=projections, seen=np.clip(sight, 0, 1).astype(np.float32))
@@ -79,31 +86,30 @@ def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") ->
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Pictures:
-    """What a view paints with, all laid over the view's own picture."""
+    """What a view paints with, both laid over the view's own picture."""
 
     own: UInt8[np.ndarray, "height width 4"]
-    side: UInt8[np.ndarray, "height width 4"]
-    far: UInt8[np.ndarray, "height width 4"] | None
-    """None where another view shows the far side."""
+    far: UInt8[np.ndarray, "height width 4"]
+    """What is shown where the picture is carried on around the side, and on the far side unless another view shows that."""
 
 
-def _pictures(view: PlacedView, *, back: Back | None) -> _Pictures:
+def _pictures(view: PlacedView, *, back: Back) -> _Pictures:
     own = extend(view.picture.pixels)
-    far = None if back is None else own
-    if back == "plain" and _azimuth(view) % 180 == 0:
-        far = plain_back(view.picture.pixels).pixels
-    return _Pictures(own=own, side=soft_sides(view.picture.pixels, own), far=far)
+    plain = back == "plain" and _azimuth(view) % 180 == 0
+    return _Pictures(own=own, far=plain_back(view.picture.pixels).pixels if plain else own)
 
 
-def _layers(front: _Side, pictures: _Pictures) -> list[Projection]:
-    """The view's picture, the guess behind it, and the soft one that takes over on the sides of both."""
-    pairs = [(front, pictures.own)]
-    if pictures.far is not None:
-        pairs.append((replace(front, guessed=True), pictures.far))
-    soft = _smoothstep(front.walk[1], *SOFTENS)
-    layers = [Projection(pixels=pixels, uvs=front.uvs, weights=side.weights * (1 - soft)) for side, pixels in pairs]
-    both = sum((side.weights for side, _ in pairs), np.zeros_like(soft))
-    return [*layers, Projection(pixels=pictures.side, uvs=front.uvs, weights=both * soft)]
+def _layers(near: _Side, pictures: _Pictures, *, guess_far: bool) -> list[Projection]:
+    """The view's picture, what takes over from it on the side, and the guess behind it."""
+    soft = _smoothstep(near.walk[1], *SOFTENS)
+    layers = [
+        Projection(pixels=pictures.own, uvs=near.uvs, weights=near.weights * (1 - soft)),
+        Projection(pixels=pictures.far, uvs=near.uvs, weights=near.weights * soft),
+    ]
+    if guess_far:
+        far = replace(near, guessed=True, leads=False)
+        layers.append(Projection(pixels=pictures.far, uvs=far.uvs, weights=far.weights))
+    return layers
 
 
 def _normalized(layers: list[Projection]) -> tuple[Projection, ...]:
@@ -132,6 +138,12 @@ class _Side:
     skin: Skin
     view: PlacedView
     normals: Float32[np.ndarray, "vertices 3"]
+    crossed: bool
+    """Whether another view looks across this one, from the side."""
+
+    leads: bool
+    """Whether this view goes on around the side where no view looks across it."""
+
     guessed: bool = False
 
     @cached_property
@@ -158,6 +170,9 @@ class _Side:
     @cached_property
     def weights(self) -> Float32[np.ndarray, " vertices"]:
         """How much this side's picture counts at each vertex."""
+        if not self.crossed:
+            share = 1 - _smoothstep(-self.facing, *TURNS_AWAY) if self.leads else _smoothstep(self.facing, *TURNS_AWAY)
+            return (share * self.open).astype(np.float32)
         sideways = _azimuth(self.view) % 180 != 0
         trust = (SIDE_TRUST if sideways else 1.0) * (MIRROR_TRUST if sideways and self.guessed else 1.0)
         lean = np.maximum(self.facing + LEAN, 0) / (1 + LEAN)
@@ -166,12 +181,12 @@ class _Side:
     @cached_property
     def walk(self) -> tuple[Float32[np.ndarray, "vertices 3"], Float32[np.ndarray, " vertices"]]:
         """Where in space each vertex takes its colour from, and how far it walked there."""
-        return walked_places(self.skin, self.view, self.normals)
+        return walked_places(self.skin, self.view, self.normals, self.towards)
 
     @cached_property
     def uvs(self) -> Float32[np.ndarray, "vertices 2"]:
         """Where each vertex lies in the picture."""
-        uvs = self.view.project(self.walk[0])
+        uvs = self.view.project(self.walk[0] if self.leads or self.crossed else self.skin.mesh.positions)
         body, subject = _image(self.skin.mesh, self.view), self.view.picture.alpha > HALF
         if (body & subject).sum() >= WELL_COVERED * (body | subject).sum():
             return uvs

@@ -36,14 +36,17 @@ class Skin:
             values = (values + self.edges @ values) * share
         return values
 
-    def nearest(self, sources: Bool[np.ndarray, " vertices"]) -> tuple[Float32[np.ndarray, " vertices"], Int64[np.ndarray, " vertices"]]:
+    def nearest(
+        self, sources: Bool[np.ndarray, " vertices"], *, within: Bool[np.ndarray, " vertices"] | None = None
+    ) -> tuple[Float32[np.ndarray, " vertices"], Int64[np.ndarray, " vertices"]]:
         """Metres along edges to the nearest source (Dijkstra; a little more than along the surface), and which vertex that is.
 
-        A vertex that no source can be reached from is its own, at distance 0.
+        A vertex that is not `within` (None: all are), or that no source can be reached from, is its own, at distance 0.
         """
         distance, source = np.zeros(len(sources), np.float32), np.arange(len(sources))
-        shore = self.edges @ (~sources).astype(np.float32) > 0
-        kept = np.flatnonzero(~sources | shore)
+        others = ~sources if within is None else ~sources & within
+        shore = self.edges @ others.astype(np.float32) > 0
+        kept = np.flatnonzero(others | (sources & shore))
         starts = np.flatnonzero(sources[kept])
         if not len(starts) or sources.all():
             return distance, source

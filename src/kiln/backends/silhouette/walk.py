@@ -1,8 +1,8 @@
 """Where a surface that turns away from a camera takes its colour: from further inside the picture, not from the rim's last pixel.
 
 Straight projection would paint a whole side with two or three columns of pixels. So beyond a slope of 68 degrees the place walks back
-inward by the distance travelled along the surface: the picture is reflected about the rim, and the side continues the material. The
-distance is taken to whichever sheet is nearer, front or back, so both reach the rim at the same place of the picture and nothing tears.
+inward by the distance travelled along the surface, over the rim and on to the far side: the side is one strip of the picture that starts
+where the visible part ends. (Walks from both sheets that meet at the rim would show that strip and its mirror image, like an inkblot.)
 """
 
 from __future__ import annotations
@@ -18,47 +18,63 @@ from kiln.imaging.sample import sample_bilinear
 TURNED = 0.37
 """The cosine of the slope (68 degrees) beyond which a picture is reflected rather than stretched: 2.7 times at most."""
 
-LEAST_REACH = 2.0
-"""Pixels that a walk may go at least before it turns round."""
+AWAY = -0.75
+"""The cosine of the slope on the far side beyond which a walk is of no use: the far side's own picture has taken over."""
 
-STEPS = 0.004 * 1.6 ** np.arange(9)
-"""Distances (heights of the subject) at which the way inward is looked at: 0.4 % to 17 %."""
+LEVEL = 3.0
+"""How much more a walk goes sideways than up and down: storeys and layers go around a subject at their height, and walks that run side by
+side do not pinch the picture where they meet."""
+
+ACROSS = 0.85
+"""Share of the way to the subject's other rim that a walk may use; a longer one is squeezed into it, which stretches the picture."""
+
+LEAST_REACH = 0.006
+"""Heights of the subject that every walk may use."""
+
+STEPS = 14
+"""Steps of the search for the other rim, each as long as the way to the nearest rim (Hart 1996, "Sphere tracing")."""
 
 TRAVEL_ROUNDS, DIRECTION_ROUNDS = 4, 8
 """Rounds of smoothing: distances along edges are ragged by an edge's length, and raw normals make the walk noisy."""
 
 
 def walked_places(
-    skin: Skin, view: PlacedView, normals: Float32[np.ndarray, "vertices 3"]
+    skin: Skin, view: PlacedView, normals: Float32[np.ndarray, "vertices 3"], towards: Float32[np.ndarray, " 3"]
 ) -> tuple[Float32[np.ndarray, "vertices 3"], Float32[np.ndarray, " vertices"]]:
     """The point in space (metres) whose projection gives each vertex its colour, and how far along the surface it walked there (metres).
 
-    Where the surface faces the view or its opposite, that is the vertex itself, and 0.
+    Where the surface faces `towards`, or the opposite, that is the vertex itself, and 0. The view's picture lies over both.
     """
-    _, towards = view.axes()
     facing = normals @ towards
-    travelled, _ = skin.nearest(np.abs(facing) >= TURNED)
+    near = facing >= TURNED
+    travelled, _ = skin.nearest(near, within=facing > AWAY)
+    left, _ = skin.nearest(facing <= -TURNED, within=~near)
     travelled = skin.smoothed(travelled, rounds=TRAVEL_ROUNDS)
-    outward = skin.smoothed(normals - facing[:, None] * towards, rounds=DIRECTION_ROUNDS)
-    outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
-    inward = _to_and_fro(travelled, _reach(skin, view, outward))
-    return (skin.mesh.positions - outward * inward[:, None]).astype(np.float32), travelled
+    inward = -_outward(skin, view, normals)
+    squeeze = np.ones_like(travelled)
+    walks = np.flatnonzero(travelled)
+    squeeze[walks] = np.minimum(1, _reach(view, skin.mesh.positions[walks], inward[walks]) / (travelled + left)[walks])
+    squeeze = skin.smoothed(squeeze, rounds=DIRECTION_ROUNDS)
+    return (skin.mesh.positions + inward * (squeeze * travelled)[:, None]).astype(np.float32), travelled
 
 
-def _to_and_fro(distance: Float32[np.ndarray, " n"], reach: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
-    """A walk of this length that turns round at `reach` and at 0."""
-    return reach - np.abs(distance % (2 * reach) - reach)
+def _outward(skin: Skin, view: PlacedView, normals: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices 3"]:
+    """Unit vectors in the picture's plane out of the subject, sideways rather than up or down."""
+    right, _ = view.axes()
+    across, up = LEVEL * (normals @ right), normals[:, 1]
+    outward = skin.smoothed(across[:, None] * right + up[:, None] * np.array([0, 1, 0], np.float32), rounds=DIRECTION_ROUNDS)
+    return np.asarray(outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def _reach(skin: Skin, view: PlacedView, outward: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, " vertices"]:
-    """How far inward the subject goes before its other rim comes nearer, metres: the greatest depth met before it falls again."""
-    metres = np.float32(view.frame.metres_per_pixel)
-    depth = rim_depth(view.picture.alpha)[..., None] * metres
-    positions = skin.mesh.positions
-    best = np.full(len(positions), LEAST_REACH * metres, np.float32)
-    rising = np.ones(len(positions), bool)
-    for step in STEPS:
-        here = sample_bilinear(depth, view.project(positions - outward * np.float32(step)))[:, 0]
-        rising &= here > best * np.float32(0.98)
-        best = np.where(rising, np.maximum(best, here), best)
-    return best
+def _reach(
+    view: PlacedView, start: Float32[np.ndarray, "n 3"], inward: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, " n"]:
+    """How far a walk may go before it meets the subject's other rim, metres."""
+    depth = rim_depth(view.picture.alpha)[..., None] * np.float32(view.frame.metres_per_pixel)
+    length = np.full(len(start), LEAST_REACH, np.float32)
+    inside = np.ones(len(start), bool)
+    for _ in range(STEPS):
+        here = sample_bilinear(depth, view.project(start + inward * length[:, None]))[:, 0]
+        inside &= here > 0
+        length += np.where(inside, here, 0)
+    return ACROSS * length

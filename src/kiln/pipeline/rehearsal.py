@@ -1,0 +1,104 @@
+"""Compiles kernels ahead: the first run after an installation uses the second core for what its later stages will need.
+
+Kernels are compiled when they are first called, and cached on disk; all of them take about 20 s of one core, once. While a cold run works
+on its first stages, a child process rehearses later ones on a mesh of a few triangles and so fills the cache for them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kiln.asset import Asset, Material, Mesh, Picture
+
+STAGES = ("simplify", "bake", "export")
+"""In the order of rehearsal: the slowest to compile first. The stages between are left to the run itself."""
+
+_MAP_TEXELS = 256
+
+
+class Rehearsal:
+    """A child process that rehearses, if the kernels are not compiled yet. A stage that is being rehearsed waits for it."""
+
+    def __init__(self) -> None:
+        self._done = {name: threading.Event() for name in STAGES}
+        self._is_cold = _is_cold()
+        if self._is_cold:
+            child = subprocess.Popen([sys.executable, "-m", __name__], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            threading.Thread(target=self._listen, args=(child,), daemon=True).start()
+
+    def wait_for(self, stage: str) -> None:
+        """Return when this stage's kernels are compiled, or will not be: then the stage compiles them itself."""
+        if self._is_cold and stage in self._done:
+            self._done[stage].wait()
+
+    def _listen(self, child: subprocess.Popen[str]) -> None:
+        with child:
+            for line in child.stdout or ():
+                if line.strip() in self._done:
+                    self._done[line.strip()].set()
+        for event in self._done.values():  # however the child ended, nobody must wait for it any longer
+            event.set()
+
+
+def _is_cold() -> bool:
+    from kiln.kernels import is_cached
+    from kiln.kernels.shade import shade_rows
+
+    return not is_cached(shade_rows)
+
+
+def rehearse(told: Callable[[str], None]) -> None:
+    """Run STAGES on tiny assets, telling each one's name when it is done."""
+    from kiln import stages
+
+    block = _block()
+    stages.simplify(Asset(name="rehearsal", source=block), triangles=100)
+    told("simplify")
+    ready = Asset(name="rehearsal", source=block, source_materials=(Material(metallic_factor=0.0),), mesh=_square(), atlas_size=_MAP_TEXELS)
+    baked = stages.bake(ready)
+    told("bake")
+    with tempfile.TemporaryDirectory() as folder:
+        stages.export(baked, out=Path(folder))
+    told("export")
+
+
+def _block() -> Mesh:
+    """A source with everything a generated one carries."""
+    from kiln.backends.fake import FakeGenerator, FakeGeneratorOptions
+    from kiln.geometry.normals import smooth_normals
+
+    picture = Picture(pixels=np.full((16, 16, 4), 200, np.uint8), name="rehearsal", has_matte=True)
+    mesh = FakeGenerator().generate((picture,), FakeGeneratorOptions(subdivisions=8), lambda share, words: None).mesh  # noqa: ARG005
+    count = mesh.vertex_count
+    return replace(
+        mesh, normals=smooth_normals(mesh), colors=np.full((count, 4), 200, np.uint8), seen=np.linspace(0, 1, count, dtype=np.float32)
+    )
+
+
+def _square() -> Mesh:
+    """The front of the block as a finished game mesh of two triangles."""
+    corners = np.array([(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)], np.float32)
+    return Mesh(
+        positions=np.column_stack([corners, np.full(4, 0.25, np.float32)]),
+        triangles=np.array([(0, 1, 2), (0, 2, 3)], np.uint32),
+        normals=np.tile(np.array([0, 0, 1], np.float32), (4, 1)),
+        tangents=np.tile(np.array([1, 0, 0, 1], np.float32), (4, 1)),
+        uvs=np.column_stack([corners[:, 0] + 0.5, 1 - corners[:, 1]]) * np.float32(0.9) + np.float32(0.05),
+    )
+
+
+def _tell(stage: str) -> None:
+    sys.stdout.write(f"{stage}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    rehearse(_tell)
