@@ -28,15 +28,15 @@ QUALITY = (
     "open_edges",
     "non_manifold_edges",
     "degenerate_triangles",
-    "overlap_texels",
-    "flipped_uvs",
-    "utilization",
-    "gutter_px",
-    "density_cv",
+    "uv_overlap_texels",
+    "uv_flipped",
+    "uv_utilization",
+    "uv_gutter_px",
+    "texel_density_cv",
     "normal_error_mean_degrees",
     "normal_error_p95_degrees",
     "ray_misses",
-    "front_iou",
+    "outline_iou_front",
 )
 
 

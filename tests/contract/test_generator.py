@@ -12,7 +12,7 @@ from kiln.backends import registry
 from kiln.backends.card import Card
 from kiln.backends.roles import Generation
 from kiln.errors import Cancelled
-from kiln.geometry.normals import face_vectors
+from kiln.geometry.vectors import face_vectors
 from kiln.geometry.weld import weld
 
 CARDS = [card for card in registry.cards("generator") if card.missing() is None and not card.needs_gpu]

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from kiln.geometry.normals import face_vectors, smooth_normals, with_normals
+from kiln.geometry.normals import smooth_normals, with_normals
+from kiln.geometry.vectors import face_vectors
 from shapes import cube, mesh, sphere
 
 

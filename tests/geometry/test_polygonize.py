@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.polygonize import CROSSING_MARGIN, _share_a_face, case_table, polygonize
+from kiln.geometry.vectors import face_vectors
 
 
 def directed_edges(mesh: Mesh) -> np.ndarray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.polygonize import polygonize
 from kiln.geometry.relax import relax_along_surface
+from kiln.geometry.vectors import face_vectors
 from shapes import sphere
 
 

@@ -8,9 +8,9 @@ import pytest
 from kiln.asset import Mesh
 from kiln.geometry.distance import distance_to
 from kiln.geometry.hulls import volume
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.simplify import FINE, simplify, simplify_keeping_uvs
 from kiln.geometry.topology import measure_topology
+from kiln.geometry.vectors import face_vectors
 from shapes import cube, mesh, sphere
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64, UInt32
 
 from kiln.asset import Mesh
-from kiln.geometry.normals import face_vectors
+from kiln.geometry.vectors import face_vectors
 from kiln.kernels.topology import measure_areas
 
 

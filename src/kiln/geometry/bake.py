@@ -10,10 +10,10 @@ from jaxtyping import Float32, Int32, Int64, UInt8
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.normals import face_vectors, smooth_normals, with_normals
+from kiln.geometry.normals import smooth_normals, with_normals
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.trace import Scene
-from kiln.geometry.vectors import unit_vectors
+from kiln.geometry.vectors import face_vectors, unit_vectors
 from kiln.kernels import in_threads
 from kiln.kernels.bake import encode_normals, interpolate_rows, nearest_facing
 

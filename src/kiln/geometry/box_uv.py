@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float64, Int64
 from scipy.sparse import coo_array, csr_array
 
 from kiln.asset import Mesh
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.seams import InnerEdges
-from kiln.geometry.vectors import unit_vectors
+from kiln.geometry.vectors import face_vectors, unit_vectors
 
 _AXES = np.array([(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)], np.float64)
 

@@ -11,10 +11,9 @@ from scipy.spatial import ConvexHull
 from kiln.asset import Mesh
 from kiln.errors import BackendError
 from kiln.geometry.areas import volume
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.simplify import simplify
 from kiln.geometry.topology import measure_topology
-from kiln.geometry.vectors import unit_vectors
+from kiln.geometry.vectors import face_vectors, unit_vectors
 from kiln.isolate import run_isolated
 
 SLACK = 1e-3

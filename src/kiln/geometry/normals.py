@@ -5,22 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.topology import Edges, find_edges, has_repeated_corner, point_triangles
-from kiln.geometry.weld import equal_rows, weld_classes
+from kiln.geometry.vectors import face_vectors
+from kiln.geometry.weld import weld_classes
 from kiln.kernels.normals import add_corner_normals
 from kiln.kernels.topology import join_pairs, number_sets
+from kiln.kernels.weld import equal_rows
 
 CREASE_DEGREES = 60.0
 """Edges where the surface turns by more than this are hard. A ring of eight sides turns by 45 and is meant round; a box turns by 90."""
-
-
-def face_vectors(mesh: Mesh) -> Float64[np.ndarray, "triangles 3"]:
-    """Each triangle's normal, its length being twice the triangle's area (square metres)."""
-    a, b, c = (mesh.positions[mesh.triangles[:, k]].astype(np.float64) for k in range(3))
-    return np.cross(b - a, c - a)
 
 
 def smooth_normals(mesh: Mesh, *, groups: Int64[np.ndarray, " vertices"] | None = None) -> Float32[np.ndarray, "vertices 3"]:

@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float64, Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.areas import triangle_areas
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.topology import Edges, find_edges, point_triangles
 from kiln.geometry.trace import Scene
+from kiln.geometry.vectors import face_vectors
 from kiln.kernels.orient import flood_winding
 
 PROBES = np.array([(0.577, 0.211, 0.789), (-0.801, 0.598, 0.031), (0.123, -0.907, -0.403)], np.float32)

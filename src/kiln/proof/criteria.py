@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from kiln.asset import VIEWS
+
 Value = float | int | str | None
 Group = Literal["Shape", "Textures", "UV layout", "Detail", "In the engine", "File", "Picture"]
 Unit = Literal["", "m", "m³", "px", "px/m", "°", "%", "bytes"]
@@ -176,6 +178,18 @@ MEASURES: Final[Sequence[Measure]] = (
     Measure(
         key="distance_max", label="Distance to the source, largest", unit="%", group="Detail", good="at most 3 %", at_most=0.03,
         means="The farthest texel, as a share of the diagonal.",
+    ),
+    *(
+        Measure(
+            key=f"outline_iou_{view}",
+            label=f"Outline, {view}",
+            unit="%",
+            group="Detail",
+            good="at least 95 %",
+            at_least=0.95,
+            means="Share of the model's silhouette and the picture's that they have in common.",
+        )
+        for view in VIEWS
     ),
     Measure(
         key="guessed", label="Guessed colour", unit="%", group="Detail",

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.asset import Mesh
-from kiln.geometry.normals import face_vectors
 from kiln.geometry.rasterize import Fragments, rasterize_uvs
 from kiln.geometry.topology import label_components
-from kiln.geometry.weld import equal_rows
+from kiln.geometry.vectors import face_vectors
+from kiln.kernels.weld import equal_rows
 from kiln.render.view import doubled_areas
 
 _ZERO_AREA = 1e-12

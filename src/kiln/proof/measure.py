@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from kiln.asset import Material, Mesh, Report
+from kiln.asset import Material, Mesh, Picture, Report
 from kiln.errors import ModelError
 from kiln.formats.layout import hulls_path, lod_path, model_path
 from kiln.formats.model import EXTENSIONS, read_model
@@ -18,6 +18,7 @@ from kiln.geometry.topology import label_components, measure_topology
 from kiln.proof.criteria import MEASURES, Value, label_and_value
 from kiln.proof.fidelity import measure_fidelity
 from kiln.proof.layout import measure_layout
+from kiln.proof.outline import outline_iou
 
 __all__ = ["MEASURES", "Value", "attention", "inspect_file", "label_and_value", "measure_mesh", "measure_model"]
 
@@ -35,13 +36,16 @@ def measure_model(
     lods: Sequence[Path] = (),
     hulls: Path | None = None,
     guessed: Bool[np.ndarray, "h w"] | None = None,
+    pictures: Sequence[Picture] = (),
 ) -> dict[str, Value]:
     """Read a model back and measure it; with its source, also how true it is; with its LODs' and hulls' files, those too.
 
-    `guessed` marks texels whose colour was guessed. Keys are those of `MEASURES`; None means not applicable.
+    `guessed` marks texels whose colour was guessed; `pictures` have mattes, and the model was generated from them. Keys are those of
+    `MEASURES`; None means not applicable.
     """
     model = read_model(path)
     measures = measure_mesh(model.mesh, model.materials, source=source, guessed=guessed)
+    measures |= {f"outline_iou_{each.view}": outline_iou(model.mesh, each.alpha, view=each.view) for each in pictures}
     measures |= {"lods": 1 + len(lods)} if lods else {}
     measures |= {
         f"lod{number}_triangles": read_model(file, textures=False).mesh.triangle_count for number, file in enumerate(lods, start=1)

@@ -138,6 +138,7 @@ def _measure(folder: Path, asset: Asset) -> dict[str, Any]:
         lods=[folder / lod_path(asset.name, level) for level in range(1, len(asset.lods) + 1)],
         hulls=folder / hulls_path(asset.name) if asset.hulls else None,
         guessed=guessed,
+        pictures=asset.pictures,
     )
 
 

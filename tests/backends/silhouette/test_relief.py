@@ -6,7 +6,8 @@ import pytest
 from kiln.asset import Mesh, Picture
 from kiln.backends.silhouette.frame import PictureFrame, PlacedView
 from kiln.backends.silhouette.relief import add_relief, shading_relief
-from kiln.geometry.normals import face_vectors, smooth_normals
+from kiln.geometry.normals import smooth_normals
+from kiln.geometry.vectors import face_vectors
 from shapes import sphere
 
 SIZE = 256

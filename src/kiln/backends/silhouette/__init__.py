@@ -20,6 +20,13 @@ class SilhouetteOptions(Options):
         "hull: rounded cross-sections from 2 to 4 views; auto: chosen by measured symmetry and flatness",
     )
     thickness: float = Field(1.0, ge=0.1, le=3.0, description="Depth as a factor of the natural one")
+    boxiness: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="How block-like an inflated body is: 0 is round, 1 a block with rounded edges; "
+        "not given: measured from the straight sides of the outline, place by place",
+    )
     bevel: float = Field(
         1.0, ge=0.0, le=4.0, description="Width of an extrusion's bevelled edge as a factor of the natural one; 0 is a sharp edge"
     )

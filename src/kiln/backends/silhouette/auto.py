@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from kiln.asset import Picture
 from kiln.backends.silhouette.frame import HALF
-from kiln.backends.silhouette.lathe import body, core_share, find_axis
-from kiln.backends.silhouette.outline import Outline, OutlineGrid
+from kiln.backends.silhouette.lathe import core_share, find_axis
+from kiln.backends.silhouette.outline import Outline, OutlineGrid, body
 
 CELLS = 200
 """Of the grid that is measured, along the subject's longer side."""

@@ -22,6 +22,7 @@ from kiln.backends.silhouette.lathe import lathe
 from kiln.backends.silhouette.outline import Outline, trace_outline
 from kiln.backends.silhouette.paint import paint
 from kiln.backends.silhouette.relief import add_relief
+from kiln.backends.silhouette.sides import Boxiness, measure_boxiness
 from kiln.backends.silhouette.solid import Solid, spacing_for, to_mesh
 from kiln.errors import RecipeError
 from kiln.geometry.normals import smooth_normals
@@ -90,7 +91,8 @@ def _from_views(pictures: tuple[Picture, ...], options: SilhouetteOptions) -> Sh
 def _from_one(picture: Picture, options: SilhouetteOptions) -> Shape:
     outline = trace_outline(picture.alpha)
     choice = _choice(outline, picture, options)
-    build = _builder(outline, choice, options)
+    boxiness = measure_boxiness(outline, asked=options.boxiness) if choice.method == "inflate" else None
+    build = _builder(outline, choice, options, boxiness)
     mesh = to_mesh(build(spacing=spacing_for(build(spacing=sum(outline.size) / 2 / DRAFT_CELLS), triangles=options.detail)))
     view = PlacedView(picture=picture, azimuth_degrees=VIEW_AZIMUTH_DEGREES[picture.view], frame=outline.frame)
     notes = (f"{choice.method}: {choice.reason}", *outline.notes)
@@ -103,11 +105,13 @@ def _choice(outline: Outline, picture: Picture, options: SilhouetteOptions) -> C
     return choose(outline, picture)
 
 
-def _builder(outline: Outline, choice: Choice, options: SilhouetteOptions) -> Callable[..., Solid]:
+def _builder(outline: Outline, choice: Choice, options: SilhouetteOptions, boxiness: Boxiness | None) -> Callable[..., Solid]:
     """The function from a grid spacing to the solid."""
     if choice.method == "extrude":
         return partial(extrude, outline, thickness=options.thickness, bevel=options.bevel, curved=choice.curved)
-    return partial(lathe if choice.method == "lathe" else inflate, outline, thickness=options.thickness)
+    if choice.method == "lathe":
+        return partial(lathe, outline, thickness=options.thickness)
+    return partial(inflate, outline, thickness=options.thickness, boxiness=boxiness)
 
 
 def _turned_to(mesh: Mesh, view: PlacedView) -> Mesh:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from kiln.backends.silhouette.outline import Outline, OutlineGrid
+from kiln.backends.silhouette.sides import Boxiness
 from kiln.backends.silhouette.solid import Solid
 from kiln.kernels.poisson import relax
 
@@ -43,18 +44,41 @@ cut out of board from the side; swept back, they show their faces there."""
 STOUT, LONG = 1.7, 2.4
 """Length over width along the axes of inertia: beyond it a slanting staff or key would be bent like a bow."""
 
+NEARLY_ONE = np.float32(1 - 1e-6)
 BACK = 0.9
 """Depth behind the outline over depth before it: bellies, noses and toes stand out to the front."""
 
 
-def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0) -> Solid:
-    """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth."""
+BLOCK_EXPONENT = 7.0
+"""The profile's exponent in a block, 1 in a round body: over a straight section, where u falls as 1 - x², depth is full to within a tenth
+over nine tenths of the width, and the edge beyond is rounded."""
+
+BLOCK_DEPTH = 0.9
+"""Depth of a block over the diameter of the largest disc in its outline: a cube seen corner-on is as deep as wide, a wide thing less."""
+
+
+def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0, boxiness: Boxiness | None = None) -> Solid:
+    """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth. Round unless given a boxiness."""
     grid = outline.sample(spacing)
     radius = float(np.sqrt(outline.area / np.pi))
     edge = float(np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (SPREAD_EDGE, COMPACT_EDGE)))
     depth = thickness * float(np.interp(outline.half_width / radius, (SLIM, ROUND), (1, ROUND_DEPTH)))
     u = solve(outline, spacing=spacing, level=FULLNESS * radius, edge=edge)
-    return Solid(grid=grid, squared=(2 * depth**2) * beyond_rim(u, grid), middle=_swept(grid, _sweep(outline)), back=BACK)
+    squared = np.float32(2 * depth**2) * u
+    if boxiness is not None:
+        squared = _squared_off(squared, grid, boxiness, thickness * BLOCK_DEPTH * 2 * float(grid.distance.max()) / (1 + BACK))
+    return Solid(grid=grid, squared=beyond_rim(squared, grid), middle=_swept(grid, _sweep(outline)), back=BACK)
+
+
+def _squared_off(squared: Float32[np.ndarray, "nx ny"], grid: OutlineGrid, boxiness: Boxiness, block: float) -> Float32[np.ndarray, "nx ny"]:
+    """Squared half depths S, at most T², as T² (1 - (1 - S / T²)^k): a superellipse across a straight section. The exponent k goes with the
+    local boxiness, the half depth T (metres) towards `block` with the overall one. Near the rim it is k S, so the outline stays.
+    """
+    full = float(squared.max())
+    exponent = 1 + (BLOCK_EXPONENT - 1) * _resample(boxiness.field, boxiness.grid, grid)
+    left = np.log1p(-np.minimum(squared / np.float32(full), NEARLY_ONE))
+    depth = np.sqrt(full) + (block - np.sqrt(full)) * boxiness.overall
+    return np.asarray(-np.expm1(exponent * left) * np.float32(depth**2), np.float32)
 
 
 def _sweep(outline: Outline) -> float:

@@ -6,20 +6,22 @@ or not; a figure's follows none for long, since its hull bridges the gaps betwee
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from kiln.backends.silhouette.outline import Outline, OutlineGrid
+from kiln.backends.silhouette.outline import Outline, OutlineGrid, body
 
 CELLS = 200
 """Of the grid that is measured, along the subject's longer side."""
 
-TOLERANCE = 0.018
+TOLERANCE = 0.015
 """How far a hull may bulge from a straight side. This and the next two are in sizes, size being the square root of the subject's area."""
 
-SHORT, LONG = 0.37, 0.5
-"""An edge this short is no side, one this long is. A circle, straightened to within TOLERANCE, has edges 0.21 long."""
+SHORT, LONG = 0.35, 0.5
+"""An edge this short is no side, one this long is. A circle, straightened to within TOLERANCE, has edges 0.26 long."""
 
 GAP = 0.14
 """How far the outline may stay behind an edge that it follows, over the edge's length: knobs and plinths stand out by that much."""
@@ -30,21 +32,58 @@ LOOSE, CLOSE = 0.5, 0.8
 REACH = 0.2
 """Standard deviation of the smoothing that carries the rim's straightness inward, in sizes."""
 
-BODY_SHARE = 0.35
-"""Parts thinner than this share of the thickest are flags, handles, chimneys: round."""
+REACH_RIM = 0.04
+"""The same for the change from the body to its thin parts, which stay round."""
+
+FEW, MANY = 0.1, 0.3
+"""A subject of whose body this little lies beside sides is boxy there only, of one with this much the rest is boxy too: its roof, its lid."""
+
+LIMBED, COMPACT = 0.75, 0.85
+"""Share of the area that belongs to the body: no block has this much in limbs, stems and gaps; one this compact can be."""
+
+ROD, BLOCK = 0.52, 0.7
+"""Typical half-width over the radius of a disc of the same area: 0.89 for a square, 0.78 for one twice as long, 0.61 four times. A pole is
+straight all along and still round."""
 
 
-def boxiness(outline: Outline) -> tuple[Float32[np.ndarray, "nx ny"], OutlineGrid]:
-    """0 to 1 at each point of a coarse grid, smooth, and that grid."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Boxiness:
+    """How block-like a subject is, 0 to 1: at each point of a coarse grid (a smooth field), and overall."""
+
+    grid: OutlineGrid
+    field: Float32[np.ndarray, "nx ny"]
+    overall: float
+
+
+def measure_boxiness(outline: Outline, *, asked: float | None = None) -> Boxiness:
+    """What the outline's sides say, or the number asked for; thin parts are less boxy either way."""
     grid = outline.sample(max(outline.size) / CELLS)
-    reach = REACH * float(np.sqrt(outline.area)) / grid.spacing
+    size = float(np.sqrt(grid.inside.sum()))
+    within = body(grid).inside
+    stout = cv2.GaussianBlur(within.astype(np.float32), (0, 0), REACH_RIM * size)
+    if asked is not None:
+        return Boxiness(grid=grid, field=np.asarray(stout * np.float32(asked), np.float32), overall=asked)
+    local = _beside_sides(grid, REACH * size)
+    overall = float(np.interp(local[within].mean(), (FEW, MANY), (0, 1)))
+    block = _can_be_a_block(outline, float((within & grid.inside).sum() / grid.inside.sum()))
+    field = np.float32(block) * stout * (1 - (1 - local) * np.float32(1 - overall))
+    return Boxiness(grid=grid, field=np.asarray(field, np.float32), overall=block * overall)
+
+
+def _can_be_a_block(outline: Outline, compactness: float) -> float:
+    """0 for what has limbs or is a pole, 1 for what is one thick piece."""
+    half_width = outline.half_width / float(np.sqrt(outline.area / np.pi))
+    return float(np.interp(compactness, (LIMBED, COMPACT), (0, 1)) * np.interp(half_width, (ROD, BLOCK), (0, 1)))
+
+
+def _beside_sides(grid: OutlineGrid, reach: float) -> Float32[np.ndarray, "nx ny"]:
+    """Share of the rim about each point that lies on sides; `reach` is the standard deviation of "about", cells."""
     rim, value = _rim(grid)
     total, count = np.zeros_like(grid.distance), np.zeros_like(grid.distance)
     np.add.at(total, (rim[:, 1], rim[:, 0]), value)
     np.add.at(count, (rim[:, 1], rim[:, 0]), 1)
     total, count = (cv2.GaussianBlur(values, (0, 0), reach, borderType=cv2.BORDER_CONSTANT) for values in (total, count))
-    stout = cv2.GaussianBlur(_stout(grid).astype(np.float32), (0, 0), reach / 4)
-    return np.asarray(stout * total / np.maximum(count, np.float32(1e-6)), np.float32), grid
+    return np.asarray(total / np.maximum(count, np.float32(1e-6)), np.float32)
 
 
 def _rim(grid: OutlineGrid) -> tuple[Int64[np.ndarray, "n 2"], Float32[np.ndarray, " n"]]:
@@ -70,10 +109,3 @@ def _follows(points: Int64[np.ndarray, "n 2"], start: np.ndarray, end: np.ndarra
     place, gap = offset @ along, np.abs(offset @ (-along[1], along[0]))
     near = (place >= 0) & (place <= length) & (gap < GAP * length)
     return near, len(np.unique(place[near].astype(np.int64))) / max(length, 1.0)
-
-
-def _stout(grid: OutlineGrid) -> Bool[np.ndarray, "nx ny"]:
-    """The subject without its thin parts: what a disc of BODY_SHARE of the greatest inner radius can reach."""
-    radius = BODY_SHARE * float(grid.distance.max())
-    away = cv2.distanceTransform((grid.distance <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return np.asarray(away * grid.spacing < radius + 2 * grid.spacing, np.bool_)
