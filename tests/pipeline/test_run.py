@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiln.asset import Asset, Material, Package, Report
+from kiln.asset import Asset, Material, Package, Picture, Report, View
 from kiln.errors import BackendError, Cancelled, PostconditionError, SetupError
 from kiln.pipeline.recipe import Recipe, RecipeStep
 from kiln.pipeline.run import Event, Run
@@ -150,3 +150,32 @@ def test_stop_means_stop() -> None:
 
     with pytest.raises(Cancelled, match="nothing was written"):
         run(simplify, export, cancelled=stop)
+
+
+def test_what_several_pictures_said_stands_in_their_order_whichever_was_done_first() -> None:
+    back_is_done = threading.Event()
+
+    @stage()
+    def cutout(picture: Picture, params: NoParams, context: Context) -> Picture:
+        """The front is slow."""
+        if picture.view == "front":
+            back_is_done.wait(20)
+        context.note("cut")
+        context.measure(coverage=0.5)
+        if picture.view == "back":
+            back_is_done.set()
+        return picture
+
+    @stage(writes=("source",))
+    def generate(pictures: tuple[Picture, ...], params: NoParams, context: Context) -> Asset:
+        """A tetrahedron."""
+        return Asset(name="thing", source=tetrahedron())
+
+    steps = tuple(RecipeStep(stage=entry, params=NoParams()) for entry in (cutout, generate, simplify, export))
+    views: tuple[View, ...] = ("front", "back")
+    pictures = [Picture(pixels=np.zeros((2, 2, 4), np.uint8), name="thing", view=view) for view in views]
+    package = Run(recipe=Recipe(name="test", summary="", steps=steps)).from_pictures(pictures, notes=["turned upright"])
+    assert [step.stage for step in package.report.steps] == ["read", "cutout", "generate", "simplify"]
+    assert package.report.steps[0].notes == ("turned upright",)
+    assert package.report.steps[1].notes == ("front: cut", "back: cut")
+    assert package.report.steps[1].measures == {"front_coverage": 0.5, "back_coverage": 0.5}

@@ -40,7 +40,7 @@ class LiveProgress:
             if self._console.is_terminal:
                 self._draw(event)
             elif event.state == "finished":
-                self._console.print(f"{event.stage:<9} {event.seconds:5.1f} s  {_last(event)}", highlight=False)
+                self._console.print(f"{event.stage:<9} {event.seconds:5.1f} s  {_last(event)}", highlight=False, soft_wrap=True)
 
     def _draw(self, event: Event) -> None:
         if event.stage not in self._tasks:

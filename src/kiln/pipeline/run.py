@@ -27,12 +27,15 @@ _POLL_S = 0.1
 """How long the runner may sleep before it looks for Ctrl-C again."""
 
 
+State = Literal["started", "progress", "finished", "failed"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something a run has to tell; the faces draw progress from these."""
 
     stage: str
-    state: Literal["started", "progress", "finished", "failed"]
+    state: State
     share: float = 0.0
     """Of this stage's work, 0 to 1."""
 
@@ -50,7 +53,9 @@ class Run:
     recipe: Recipe
     on_event: Callable[[Event], None] = lambda event: None  # noqa: ARG005
     cancelled: threading.Event = field(default_factory=threading.Event)
-    _steps: dict[str, Step] = field(default_factory=dict)
+    _records: dict[tuple[str, int], Step] = field(default_factory=dict)
+    """What each stage said, by its name and the number of the picture it worked on."""
+
     _rehearsal: Rehearsal = field(default_factory=Rehearsal)
 
     def from_pictures(self, pictures: Sequence[Picture], *, notes: Sequence[str] = ()) -> Package:
@@ -58,42 +63,45 @@ class Run:
         flow: Any = tuple(pictures)
         for number, step in enumerate(self.recipe.steps):
             if step.stage.takes is Asset:
-                return self.from_asset(flow, steps=self.recipe.steps[number:])
-            flow = self._run_on_pictures(step, flow, notes=notes)
-            notes = ()
+                return self.from_asset(flow, steps=self.recipe.steps[number:], notes=notes)
+            flow = self._run_on_pictures(step, flow)
         raise PostconditionError("the recipe ends before there is an asset")  # unreachable after check_order
 
     def from_asset(self, asset: Asset, *, steps: Sequence[RecipeStep] | None = None, notes: Sequence[str] = ()) -> Package:
         """The game stages and export, for an asset that has a source mesh. `notes` are what reading its file had to say."""
         *work, export = self.recipe.from_model().steps if steps is None else tuple(steps)
-        if notes:
-            asset = replace(asset, history=(*asset.history, Step(stage="read", params={}, notes=tuple(notes))))
         done = self._run_side_by_side(asset, work)
-        history = asset.history + tuple(self._steps[step.stage.name] for step in self.recipe.steps if step.stage.name in self._steps)
-        package: Package = self._run_one(export, replace(done, history=history))
+        read = (Step(stage="read", params={}, notes=tuple(notes)),) if notes else ()
+        package: Package = self._run_one(export, replace(done, history=(*asset.history, *read, *self._history())))
         return package
 
-    def _run_on_pictures(self, step: RecipeStep, pictures: tuple[Picture, ...], *, notes: Sequence[str]) -> Any:
-        if step.stage.takes is not Picture:
-            return self._run_one(step, pictures, notes=notes)
-        with ThreadPoolExecutor(len(pictures) or 1) as pool:
-            parts = list(pool.map(lambda picture: self._run_one(step, picture, notes=notes), pictures))
-        return tuple(parts)
+    def _history(self) -> tuple[Step, ...]:
+        """One record a stage, in the recipe's order; of several pictures in the pictures' order, whichever was done first."""
+        found = [self._records[key] for step in self.recipe.steps for key in sorted(self._records) if key[0] == step.stage.name]
+        merged: dict[str, Step] = {}
+        for record in found:
+            before = merged.get(record.stage, replace(record, notes=(), measures={}))
+            merged[record.stage] = replace(before, notes=before.notes + record.notes, measures={**before.measures, **record.measures})
+        return tuple(merged.values())
 
-    def _run_one(self, step: RecipeStep, thing: Any, *, notes: Sequence[str] = ()) -> Any:
-        """Run one stage, telling when it starts, how far it is, and how it ended; keep its record."""
+    def _run_on_pictures(self, step: RecipeStep, pictures: tuple[Picture, ...]) -> Any:
+        if step.stage.takes is not Picture:
+            return self._run_one(step, pictures)
+        with ThreadPoolExecutor(len(pictures) or 1) as pool:
+            several = len(pictures) > 1
+            jobs = [pool.submit(self._run_one, step, p, number=n, label=p.view if several else "") for n, p in enumerate(pictures)]
+            return tuple(job.result() for job in jobs)
+
+    def _run_one(self, step: RecipeStep, thing: Any, *, number: int = 0, label: str = "") -> Any:
+        """Run one stage, telling when it starts, how far it is, and how it ended; keep its record. `label` goes before what it says."""
         name, started = step.stage.name, time.perf_counter()
 
-        def tell(
-            state: Literal["started", "progress", "finished", "failed"], share: float, words: str = "", said: tuple[str, ...] = ()
-        ) -> None:
+        def tell(state: State, share: float, words: str = "", said: tuple[str, ...] = ()) -> None:
             self.on_event(Event(stage=name, state=state, share=share, words=words, seconds=time.perf_counter() - started, notes=said))
 
         context = Context(
             on_progress=lambda share, words: tell("progress", share, words), cancelled=self.cancelled, recipe=self.recipe.as_data()
         )
-        for note in notes:
-            context.note(note)
         tell("started", 0.0)
         try:
             context.progress(0.0)
@@ -102,15 +110,14 @@ class Run:
         except BaseException as error:
             tell("failed", 0.0, str(error))
             raise _as_kiln_error(error, name) from error
-        said = tuple(context.notes)
-        before = self._steps.get(name)  # a stage that ran on each of several pictures has one record
-        self._steps[name] = Step(
+        record = Step(
             stage=name,
             params=step.params.model_dump(mode="json", exclude={"out"}),
-            notes=(before.notes if before else ()) + said,
-            measures=(dict(before.measures) if before else {}) | context.measures,
+            notes=tuple(f"{label}: {note}" if label else note for note in context.notes),
+            measures={f"{label}_{key}" if label else key: value for key, value in context.measures.items()},
         )
-        tell("finished", 1.0, said=said)
+        self._records[name, number] = record
+        tell("finished", 1.0, said=record.notes)
         return result
 
     def _run_side_by_side(self, asset: Asset, steps: Sequence[RecipeStep]) -> Asset:

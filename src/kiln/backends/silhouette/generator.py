@@ -33,6 +33,9 @@ DRAFT_CELLS = 110
 
 ROUGHNESS = 0.8
 
+LEAST_SAID = 0.1
+"""Boxiness below this shows in no view."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shape:
@@ -95,7 +98,7 @@ def _from_one(picture: Picture, options: SilhouetteOptions) -> Shape:
     build = _builder(outline, choice, options, boxiness)
     mesh = to_mesh(build(spacing=spacing_for(build(spacing=sum(outline.size) / 2 / DRAFT_CELLS), triangles=options.detail)))
     view = PlacedView(picture=picture, azimuth_degrees=VIEW_AZIMUTH_DEGREES[picture.view], frame=outline.frame)
-    notes = (f"{choice.method}: {choice.reason}", *outline.notes)
+    notes = (f"{choice.method}: {choice.reason}", *_block_note(boxiness, options), *outline.notes)
     return Shape(mesh=_turned_to(mesh, view), views=(view,), method=choice.method, back=choice.back, notes=notes)
 
 
@@ -112,6 +115,13 @@ def _builder(outline: Outline, choice: Choice, options: SilhouetteOptions, boxin
     if choice.method == "lathe":
         return partial(lathe, outline, thickness=options.thickness)
     return partial(inflate, outline, thickness=options.thickness, boxiness=boxiness)
+
+
+def _block_note(boxiness: Boxiness | None, options: SilhouetteOptions) -> tuple[str, ...]:
+    """Said only where a subject was found to be a block: an artist may wish it rounder."""
+    if boxiness is None or options.boxiness is not None or boxiness.overall < LEAST_SAID:
+        return ()
+    return (f"boxiness {boxiness.overall:.2f}: {boxiness.sided:.0%} of the body lies beside long straight sides",)
 
 
 def _turned_to(mesh: Mesh, view: PlacedView) -> Mesh:

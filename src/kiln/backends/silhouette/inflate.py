@@ -53,8 +53,15 @@ BLOCK_EXPONENT = 7.0
 """The profile's exponent in a block, 1 in a round body: over a straight section, where u falls as 1 - x², depth is full to within a tenth
 over nine tenths of the width, and the edge beyond is rounded."""
 
-BLOCK_DEPTH = 0.9
-"""Depth of a block over the diameter of the largest disc in its outline: a cube seen corner-on is as deep as wide, a wide thing less."""
+MITRE = 0.6
+"""How far a block's profile follows the distance to the rim instead of u, which starts as a square at a convex corner and pinched it."""
+
+EVEN_SHARE = 0.06
+"""Standard deviation of the smoothing that rounds off a block's mitres, in greatest distances to the rim."""
+
+BLOCK_DEPTH, BLOCK_SIDE = 0.75, 0.85
+"""Depth of a block: this share of the diameter of a disc of the same area, at most this share of its smaller side. A cube seen corner-on is
+as deep as it looks, a wide chest less deep than wide."""
 
 
 def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0, boxiness: Boxiness | None = None) -> Solid:
@@ -66,19 +73,29 @@ def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0, boxines
     u = solve(outline, spacing=spacing, level=FULLNESS * radius, edge=edge)
     squared = np.float32(2 * depth**2) * u
     if boxiness is not None:
-        squared = _squared_off(squared, grid, boxiness, thickness * BLOCK_DEPTH * 2 * float(grid.distance.max()) / (1 + BACK))
+        block = min(2 * BLOCK_DEPTH * radius, BLOCK_SIDE * min(outline.size)) / (1 + BACK)
+        squared = _squared_off(squared, grid, boxiness, thickness * block)
     return Solid(grid=grid, squared=beyond_rim(squared, grid), middle=_swept(grid, _sweep(outline)), back=BACK)
 
 
 def _squared_off(squared: Float32[np.ndarray, "nx ny"], grid: OutlineGrid, boxiness: Boxiness, block: float) -> Float32[np.ndarray, "nx ny"]:
-    """Squared half depths S, at most T², as T² (1 - (1 - S / T²)^k): a superellipse across a straight section. The exponent k goes with the
-    local boxiness, the half depth T (metres) towards `block` with the overall one. Near the rim it is k S, so the outline stays.
+    """Squared half depths S, at most T², as T² (1 - (1 - s)^k), s = S / T²: a superellipse across a straight section. The exponent k goes
+    with the local boxiness, the half depth T (metres) towards `block` with the overall one. Near the rim it is k s, so the outline stays.
     """
-    full = float(squared.max())
-    exponent = 1 + (BLOCK_EXPONENT - 1) * _resample(boxiness.field, boxiness.grid, grid)
-    left = np.log1p(-np.minimum(squared / np.float32(full), NEARLY_ONE))
+    box, full = _resample(boxiness.field, boxiness.grid, grid), float(squared.max())
+    round_off = squared / np.float32(full)
+    into = np.clip(_even_distance(grid) / grid.distance.max(), 0, 1)
+    s = round_off + MITRE * box * (into * (2 - into) - round_off)
     depth = np.sqrt(full) + (block - np.sqrt(full)) * boxiness.overall
-    return np.asarray(-np.expm1(exponent * left) * np.float32(depth**2), np.float32)
+    gone = (1 + (BLOCK_EXPONENT - 1) * box) * np.log1p(-np.minimum(s, NEARLY_ONE))
+    return np.where(grid.inside, -np.expm1(gone) * np.float32(depth**2), 0).astype(np.float32)
+
+
+def _even_distance(grid: OutlineGrid) -> Float32[np.ndarray, "nx ny"]:
+    """Distance to the rim without the creases it has where two rims are equally far, exact at the rim itself."""
+    reach = EVEN_SHARE * float(grid.distance.max())
+    even = cv2.GaussianBlur(grid.distance, (0, 0), reach / grid.spacing)
+    return np.asarray(grid.distance + (even - grid.distance) * np.clip(grid.distance / np.float32(3 * reach), 0, 1), np.float32)
 
 
 def _sweep(outline: Outline) -> float:

@@ -145,9 +145,9 @@ class Outline:
         return (np.arange(-columns, columns + 1) * spacing).astype(np.float32), (rows * spacing).astype(np.float32)
 
 
-def body(grid: OutlineGrid) -> OutlineGrid:
-    """The subject without its thin parts (handles, twigs): what a disc of half the greatest inner radius can reach."""
-    radius = BODY_RADIUS_SHARE * float(grid.distance.max())
+def body(grid: OutlineGrid, *, share: float = BODY_RADIUS_SHARE) -> OutlineGrid:
+    """The subject without its thin parts (handles, twigs): what a disc of `share` of the greatest inner radius can reach."""
+    radius = share * float(grid.distance.max())
     away = cv2.distanceTransform((grid.distance <= radius).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     return replace(grid, distance=np.asarray(np.float32(radius) - away * np.float32(grid.spacing), np.float32))
 

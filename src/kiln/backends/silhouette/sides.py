@@ -32,8 +32,11 @@ LOOSE, CLOSE = 0.5, 0.8
 REACH = 0.2
 """Standard deviation of the smoothing that carries the rim's straightness inward, in sizes."""
 
-REACH_RIM = 0.04
-"""The same for the change from the body to its thin parts, which stay round."""
+THIN_SHARE = 0.2
+"""Parts that a disc of this share of the greatest inner radius cannot reach (a flag, a pole) stay round; knobs, feet and eaves do not."""
+
+REACH_RIM = 0.03
+"""The same for the change to thin parts."""
 
 FEW, MANY = 0.1, 0.3
 """A subject of whose body this little lies beside sides is boxy there only, of one with this much the rest is boxy too: its roof, its lid."""
@@ -53,6 +56,8 @@ class Boxiness:
     grid: OutlineGrid
     field: Float32[np.ndarray, "nx ny"]
     overall: float
+    sided: float
+    """Share of the body that lies beside sides."""
 
 
 def measure_boxiness(outline: Outline, *, asked: float | None = None) -> Boxiness:
@@ -60,14 +65,15 @@ def measure_boxiness(outline: Outline, *, asked: float | None = None) -> Boxines
     grid = outline.sample(max(outline.size) / CELLS)
     size = float(np.sqrt(grid.inside.sum()))
     within = body(grid).inside
-    stout = cv2.GaussianBlur(within.astype(np.float32), (0, 0), REACH_RIM * size)
+    stout = cv2.GaussianBlur(body(grid, share=THIN_SHARE).inside.astype(np.float32), (0, 0), REACH_RIM * size)
     if asked is not None:
-        return Boxiness(grid=grid, field=np.asarray(stout * np.float32(asked), np.float32), overall=asked)
+        return Boxiness(grid=grid, field=np.asarray(stout * np.float32(asked), np.float32), overall=asked, sided=asked)
     local = _beside_sides(grid, REACH * size)
-    overall = float(np.interp(local[within].mean(), (FEW, MANY), (0, 1)))
+    sided = float(local[within].mean())
+    overall = float(np.interp(sided, (FEW, MANY), (0, 1)))
     block = _can_be_a_block(outline, float((within & grid.inside).sum() / grid.inside.sum()))
     field = np.float32(block) * stout * (1 - (1 - local) * np.float32(1 - overall))
-    return Boxiness(grid=grid, field=np.asarray(field, np.float32), overall=block * overall)
+    return Boxiness(grid=grid, field=np.asarray(field, np.float32), overall=block * overall, sided=sided)
 
 
 def _can_be_a_block(outline: Outline, compactness: float) -> float:

@@ -7,6 +7,7 @@ where the visible part ends. (Walks from both sheets that meet at the rim would 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from jaxtyping import Float32
 
@@ -21,7 +22,7 @@ TURNED = 0.37
 AWAY = -0.75
 """The cosine of the slope on the far side beyond which a walk is of no use: the far side's own picture has taken over."""
 
-LEVEL = 3.0
+LEVEL = 2.5
 """How much more a walk goes sideways than up and down: storeys and layers go around a subject at their height, and walks that run side by
 side do not pinch the picture where they meet."""
 
@@ -34,8 +35,11 @@ LEAST_REACH = 0.006
 STEPS = 14
 """Steps of the search for the other rim, each as long as the way to the nearest rim (Hart 1996, "Sphere tracing")."""
 
-TRAVEL_ROUNDS, DIRECTION_ROUNDS = 4, 8
-"""Rounds of smoothing: distances along edges are ragged by an edge's length, and raw normals make the walk noisy."""
+TRAVEL_ROUNDS, SQUEEZE_ROUNDS = 4, 24
+"""Rounds of smoothing: distances along edges are ragged by an edge's length; neighbours' walks must keep together."""
+
+EVENNESS = 0.025
+"""Standard deviation over which the outline is evened out before it tells the way inward, heights of the subject."""
 
 
 def walked_places(
@@ -50,20 +54,26 @@ def walked_places(
     travelled, _ = skin.nearest(near, within=facing > AWAY)
     left, _ = skin.nearest(facing <= -TURNED, within=~near)
     travelled = skin.smoothed(travelled, rounds=TRAVEL_ROUNDS)
-    inward = -_outward(skin, view, normals)
+    inward = _inward(skin, view)
     squeeze = np.ones_like(travelled)
     walks = np.flatnonzero(travelled)
     squeeze[walks] = np.minimum(1, _reach(view, skin.mesh.positions[walks], inward[walks]) / (travelled + left)[walks])
-    squeeze = skin.smoothed(squeeze, rounds=DIRECTION_ROUNDS)
+    squeeze = skin.smoothed(squeeze, rounds=SQUEEZE_ROUNDS)
     return (skin.mesh.positions + inward * (squeeze * travelled)[:, None]).astype(np.float32), travelled
 
 
-def _outward(skin: Skin, view: PlacedView, normals: Float32[np.ndarray, "vertices 3"]) -> Float32[np.ndarray, "vertices 3"]:
-    """Unit vectors in the picture's plane out of the subject, sideways rather than up or down."""
+def _inward(skin: Skin, view: PlacedView) -> Float32[np.ndarray, "vertices 3"]:
+    """The way each vertex walks: a unit vector in the picture's plane.
+
+    It comes from the picture, not from the surface: so it is the same all along a walk, and does not waver with every bump of the rim.
+    """
     right, _ = view.axes()
-    across, up = LEVEL * (normals @ right), normals[:, 1]
-    outward = skin.smoothed(across[:, None] * right + up[:, None] * np.array([0, 1, 0], np.float32), rounds=DIRECTION_ROUNDS)
-    return np.asarray(outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6), np.float32)
+    soft = cv2.GaussianBlur(view.picture.alpha.astype(np.float32), (0, 0), EVENNESS / view.frame.metres_per_pixel)
+    slope = np.stack([cv2.Sobel(soft, cv2.CV_32F, 1, 0) * np.float32(LEVEL), -cv2.Sobel(soft, cv2.CV_32F, 0, 1)], axis=2) ** 3
+    slope /= np.maximum(np.linalg.norm(slope, axis=2, keepdims=True), 1e-6)
+    across, up = sample_bilinear(slope, view.project(skin.mesh.positions)).T
+    inward = across[:, None] * right + up[:, None] * np.array([0, 1, 0], np.float32)
+    return np.asarray(inward / np.maximum(np.linalg.norm(inward, axis=1, keepdims=True), 1e-6), np.float32)
 
 
 def _reach(
