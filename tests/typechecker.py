@@ -1,4 +1,4 @@
-"""The checker that jaxtyping's hook applies to every annotated function: beartype, with an int accepted where a float is meant (PEP 484)."""
+"""The checker that jaxtyping's hook puts on every annotated function: beartype, with an int accepted where a float is meant (PEP 484)."""
 
 from __future__ import annotations
 

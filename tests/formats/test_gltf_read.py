@@ -12,7 +12,7 @@ import pytest
 
 from kiln.asset import Material
 from kiln.errors import ModelError
-from kiln.formats.gltf_write import Part, encode_surface, write_glb
+from kiln.formats.gltf_write import Part, encode_material, write_glb
 from kiln.formats.model import Model, read_model
 from kiln.formats.png import encode_png
 from shapes import cube, mesh
@@ -150,7 +150,7 @@ def test_separate_occlusion_and_roughness_pictures_become_one_map(tmp_path: Path
 def test_missing_texture_is_a_note_and_missing_buffer_an_error(tmp_path: Path) -> None:
     file = tmp_path / "a.glb"
     square = replace(mesh(POINTS, INDICES.reshape(2, 3)), uvs=np.zeros((4, 2), np.float32))
-    surface = encode_surface(Material(base_color=np.full((2, 2, 4), 255, np.uint8)))
+    surface = encode_material(Material(base_color=np.full((2, 2, 4), 255, np.uint8)))
     file.write_bytes(write_glb([Part(name="a", mesh=square)], [replace(surface, images={"base_color": "gone.png"})]))
     model = read_model(file)
     assert model.materials[0].base_color is None

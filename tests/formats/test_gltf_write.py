@@ -12,7 +12,7 @@ import trimesh
 
 import kiln
 from kiln.asset import Material, Mesh
-from kiln.formats.gltf_write import Part, Surface, encode_surface, write_glb, write_gltf
+from kiln.formats.gltf_write import EncodedMaterial, Part, encode_material, write_glb, write_gltf
 from kiln.formats.model import read_model
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.tangents import add_tangents
@@ -58,7 +58,7 @@ def test_reading_back_gives_the_same_bits(tmp_path: Path) -> None:
     mesh = replace(mesh, colors=colors, material_ids=(np.arange(mesh.triangle_count) % 2).astype(np.uint32))
     order = np.argsort(mesh.material_ids, kind="stable")  # a file groups triangles by material
     (tmp_path / "a.glb").write_bytes(
-        write_glb([Part(name="a", mesh=mesh)], [encode_surface(_full()), Surface(material=Material(name="plain"))])
+        write_glb([Part(name="a", mesh=mesh)], [encode_material(_full()), EncodedMaterial(material=Material(name="plain"))])
     )
     read = read_model(tmp_path / "a.glb")
     for name in ("positions", "normals", "tangents", "uvs", "colors"):
@@ -79,7 +79,7 @@ def test_khronos_finds_nothing_to_object_to(tmp_path: Path) -> None:
     ball, plain = _textured(), cube()
     many = replace(ball, material_ids=(np.arange(ball.triangle_count) % 3).astype(np.uint32))
     colored = replace(plain, colors=np.full((8, 4), 99, np.uint8))
-    full = encode_surface(_full())
+    full = encode_material(_full())
     files = {
         "textured.glb": write_glb([Part(name="a", mesh=ball)], [full]),
         "plain.glb": write_glb([Part(name="a", mesh=colored)]),
@@ -98,7 +98,7 @@ def test_khronos_finds_nothing_to_object_to(tmp_path: Path) -> None:
 
 def test_other_readers_read_the_same_numbers(tmp_path: Path) -> None:
     mesh, file = _textured(), tmp_path / "a.glb"
-    file.write_bytes(write_glb([Part(name="ball", mesh=mesh)], [encode_surface(replace(_full(), alpha_mode="OPAQUE"))]))
+    file.write_bytes(write_glb([Part(name="ball", mesh=mesh)], [encode_material(replace(_full(), alpha_mode="OPAQUE"))]))
     (loaded,) = three(file)[0]
     assert loaded["name"] == "ball"
     assert (loaded["vertices"], loaded["triangles"]) == (mesh.vertex_count, mesh.triangle_count)
@@ -126,7 +126,7 @@ def test_indices_have_16_bits_as_long_as_none_is_65535() -> None:
 
 def test_same_input_gives_same_bytes_and_every_view_is_aligned() -> None:
     def write() -> bytes:
-        return write_glb([Part(name="a", mesh=_textured())], [encode_surface(_full())])
+        return write_glb([Part(name="a", mesh=_textured())], [encode_material(_full())])
 
     assert write() == write()
     document = _json(write())
@@ -137,6 +137,6 @@ def test_same_input_gives_same_bytes_and_every_view_is_aligned() -> None:
 
 def test_images_without_uvs_and_meshes_without_triangles_are_refused() -> None:
     with pytest.raises(ValueError, match="needs UVs"):
-        write_glb([Part(name="a", mesh=cube())], [encode_surface(_full())])
+        write_glb([Part(name="a", mesh=cube())], [encode_material(_full())])
     with pytest.raises(ValueError, match="no triangles"):
         write_glb([Part(name="a", mesh=Mesh(positions=np.zeros((3, 3), np.float32), triangles=np.zeros((0, 3), np.uint32)))])

@@ -89,3 +89,10 @@ def test_a_million_separate_pieces_are_read(tmp_path: Path) -> None:
 )
 def test_names_are_safe(text: str, name: str) -> None:
     assert safe_name(text) == name
+
+
+def test_a_mesh_far_out_is_brought_to_the_origin_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "far.obj").write_text("v 5000 100 -9000\nv 5001 100 -9000\nv 5000 101 -9000\nf 1 2 3\n")
+    model = read_model(tmp_path / "far.obj")
+    assert model.mesh.positions.tolist() == [[-0.5, -0.5, 0], [0.5, -0.5, 0], [-0.5, 0.5, 0]]
+    assert model.notes == ("it lies far from the origin and was moved there, from (5000.5, 100.5, -9000) m",)

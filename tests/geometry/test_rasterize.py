@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kiln.geometry.rasterize import interpolate, rasterize
+from kiln.geometry.bake import SurfacePoints
+from kiln.geometry.rasterize import rasterize
+from shapes import mesh
 
 
 def grid_of_triangles(cells: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,8 +40,8 @@ def test_edges_through_pixel_centres_are_drawn_once() -> None:
 def test_interpolated_points_are_the_pixel_centres() -> None:
     points, triangles = grid_of_triangles(5, 40)
     found = rasterize(points, triangles, width=40, height=40)
-    flat = found.triangle.ravel()
-    at = interpolate(points, triangles[flat], found.bary.reshape(-1, 2))
+    flat = mesh(np.column_stack([points, np.zeros(len(points))]), triangles)
+    at = SurfacePoints(triangle=found.triangle.ravel(), bary=found.bary.reshape(-1, 2)).take(flat, flat.positions)[:, :2]
     expected = np.stack(np.meshgrid(np.arange(40) + 0.5, np.arange(40) + 0.5), axis=-1).reshape(-1, 2)
     assert np.abs(at - expected).max() < 1e-4
 

@@ -96,3 +96,13 @@ def test_kept_uvs_are_the_source_s_own():
 def test_the_same_mesh_comes_out_every_time():
     first, second = (simplify(sphere(), triangles=300) for _ in range(2))
     assert np.array_equal(first.positions, second.positions) and np.array_equal(first.triangles, second.triangles)
+
+
+def test_hundreds_of_small_parts_stay_closed_on_the_fast_way():
+    ball = sphere(8, 14)
+    count = 2 * FINE // ball.triangle_count + 20
+    centers = 3 * np.stack(np.unravel_index(np.arange(count), (8, 8, count // 64 + 1)), axis=1)
+    positions = (ball.positions[None] + centers[:, None]).reshape(-1, 3)
+    triangles = (ball.triangles[None] + ball.vertex_count * np.arange(count)[:, None, None]).reshape(-1, 3)
+    topology = measure_topology(simplify(mesh(positions, triangles), triangles=8_000))
+    assert (topology.triangles, topology.open_edges, topology.components) == (8_000, 0, count)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kiln.geometry.rasterize import interpolate
+from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.trace import Scene
 from shapes import cube
 
@@ -17,7 +17,7 @@ def test_rays_at_a_cube_hit_where_they_should() -> None:
     assert hits.hit[inside].all()
     assert not hits.hit[(np.abs(origins[:, :2]) > 1.01).any(axis=1)].any()
     assert np.allclose(hits.distance[inside], 4)
-    at = interpolate(box.positions, box.triangles[hits.triangle[inside]], hits.bary[inside])
+    at = SurfacePoints(triangle=hits.triangle[inside], bary=hits.bary[inside]).take(box, box.positions)
     assert np.allclose(at, origins[inside] - (0, 0, 4), atol=1e-5)
 
 

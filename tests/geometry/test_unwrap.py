@@ -131,3 +131,8 @@ def test_loose_triangles_and_open_sheets_unwrap() -> None:
     made = unwrap(sheet, size=256, padding=4)
     assert made.measures["charts"] == 2
     assert made.measures["texel_density_cv"] < 0.01
+
+
+def test_creases_along_seams_are_hard() -> None:
+    box = unwrap(cube(), size=256, padding=4).mesh
+    assert np.allclose(np.abs(box.normals).max(axis=1), 1), "each side's corners look straight out of it"

@@ -8,8 +8,8 @@ import pytest
 
 from kiln.asset import Material, Mesh
 from kiln.errors import KilnError, ModelError
-from kiln.formats.gltf_write import Part, encode_surface, write_glb
-from kiln.formats.layout import hulls_path, lod_path
+from kiln.formats.gltf_write import Part, encode_material, write_glb
+from kiln.formats.package_layout import hulls_path, lod_path
 from kiln.formats.png import encode_png
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.tangents import add_tangents
@@ -20,7 +20,7 @@ from shapes import cube, mesh, sphere, tetrahedron
 
 def written(folder: Path, mesh: Mesh, material: Material | None = None, *, name: str = "thing") -> Path:
     path = folder / f"{name}.glb"
-    path.write_bytes(write_glb([Part(name=name, mesh=mesh)], [encode_surface(material)] if material else []))
+    path.write_bytes(write_glb([Part(name=name, mesh=mesh)], [encode_material(material)] if material else []))
     return path
 
 
@@ -181,7 +181,7 @@ def test_values_as_people_read_them(key: str, value: float | str | None, shown: 
 
 
 def test_what_is_good_is_judged_by_bounds() -> None:
-    gutter, watertight = BY_KEY["uv_gutter_px"], BY_KEY["watertight"]
-    assert gutter.is_good(8.0) is True and gutter.is_good(1.0) is False and gutter.is_good(None) is None
+    gutter, watertight = BY_KEY["uv_gutter_share"], BY_KEY["watertight"]
+    assert gutter.is_good(4 / 1024) is True and gutter.is_good(4 / 2048) is False and gutter.is_good(None) is None
     assert watertight.is_good("yes") is True and watertight.is_good("no") is False
     assert Measure(key="k", label="K", group="Shape").is_good(5) is None

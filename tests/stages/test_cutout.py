@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from kiln.asset import FileRecord, Picture
 from kiln.errors import CutoutError
 from kiln.stages import Context, find
-from kiln.stages.cutout import CutoutParams, confidence, crop, cutout, refuse_useless
+from kiln.stages.cutout import CutoutParams, cutout, refuse_useless
 
 
 def scene(size: int = 96) -> Picture:
@@ -127,28 +127,6 @@ def test_useless_mattes_are_refused_with_the_cure(alpha: np.ndarray, words: str)
     with pytest.raises(CutoutError, match=words) as raised:
         refuse_useless(alpha)
     assert "--box" in str(raised.value)
-
-
-def test_confidence_counts_parts_and_border() -> None:
-    alpha = np.zeros((10, 10), np.uint8)
-    alpha[0, :5] = 255
-    alpha[5:9, 5:9] = 255
-    alpha[5, 5] = 128
-    measures = confidence(alpha)
-    assert measures["coverage"] == pytest.approx(0.21)
-    assert measures["border_touch"] == pytest.approx(5 / 36)
-    assert measures["components"] == 2
-    assert measures["largest_component"] == pytest.approx(16 / 21)
-    assert measures["softness"] == pytest.approx(1 / 21)
-
-
-def test_crop_leaves_the_margin_even_beyond_the_border() -> None:
-    pixels = np.zeros((20, 40, 4), np.uint8)
-    pixels[0:10, 5:25] = 255
-    cropped = crop(pixels, margin=0.2)
-    assert cropped.shape == (18, 28, 4)
-    assert (cropped[4:14, 4:24] == 255).all()
-    assert np.count_nonzero(cropped[..., 3]) == 200
 
 
 def test_doubts_are_said() -> None:

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-import numpy as np
-
 View = Literal["front", "right", "back", "left"]
 """Which side of the subject a picture shows; left and right are the subject's own."""
 
@@ -22,6 +20,3 @@ VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 VIEW_AZIMUTH_DEGREES: Final[dict[View, float]] = {"front": 0.0, "left": 90.0, "back": 180.0, "right": 270.0}
 """Where the camera stands, turned about +Y from +Z towards +X."""
-
-UP: Final = np.array([0, 1, 0], np.float32)
-FRONT: Final = np.array([0, 0, 1], np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -13,3 +14,8 @@ class FileRecord:
     sha256: str
     size: int
     """Bytes."""
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> FileRecord:
+        """The record of a file with this content."""
+        return cls(name=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))

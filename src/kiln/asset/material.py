@@ -49,5 +49,5 @@ class Material:
 
 
 UNMADE: Final = Material(name="unmade", roughness_factor=0.8, metallic_factor=0.0)
-"""What a surface without any material is made of: matt and no metal, as scans and painted models mean it. glTF's own default is rough metal,
-which shows vertex colours nearly black."""
+"""What a surface without any material is made of: matt and no metal, as scans and painted models mean it. glTF's own default is rough
+metal, which shows vertex colours nearly black."""

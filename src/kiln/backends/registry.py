@@ -9,7 +9,7 @@ from kiln import settings
 from kiln.backends.card import Card, Role
 from kiln.errors import RecipeError, SetupError, did_you_mean
 
-GROUP = "kiln.backends"
+_GROUP = "kiln.backends"
 
 
 @lru_cache(maxsize=1)
@@ -17,7 +17,7 @@ def _discover() -> tuple[tuple[Card, ...], tuple[tuple[str, str], ...]]:
     allowed = settings.allowed_backends()
     cards: list[Card] = []
     broken: list[tuple[str, str]] = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+    for entry in sorted(entry_points(group=_GROUP), key=lambda e: e.name):
         if allowed is not None and entry.name not in allowed:
             continue
         try:

@@ -8,7 +8,7 @@ from typing import Final
 from kiln.asset import FileRecord, Material, Mesh
 from kiln.errors import ModelError
 
-MAX_TRIANGLES: Final = 20_000_000
+_MAX_TRIANGLES: Final = 20_000_000
 """Above this a mesh would not fit beside its own simplification in the memory of a laptop."""
 
 MAX_VERTICES: Final = 20_000_000
@@ -29,6 +29,6 @@ class Content:
 
 def check_counts(*, vertices: int, triangles: int) -> None:
     """Raise ModelError, before anything is allocated, for a mesh too large to work on."""
-    for count, limit, things in ((vertices, MAX_VERTICES, "vertices"), (triangles, MAX_TRIANGLES, "triangles")):
+    for count, limit, things in ((vertices, MAX_VERTICES, "vertices"), (triangles, _MAX_TRIANGLES, "triangles")):
         if count > limit:
             raise ModelError(f"it declares {count:,} {things}, more than the {limit:,} that fit in memory: simplify it before")

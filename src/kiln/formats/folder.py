@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
@@ -47,7 +46,7 @@ class Folder:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(f"{_shown(reference)} is larger than 2 GB")
         data = path.read_bytes()
-        self._used[reference] = FileRecord(name=reference, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        self._used[reference] = FileRecord.of(reference, data)
         return data
 
     def _locate(self, reference: str) -> Path:

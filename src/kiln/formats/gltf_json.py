@@ -8,7 +8,7 @@ from typing import Any
 
 from kiln.errors import ModelError
 
-MAX_JSON_ITEMS = 4_000_000
+_MAX_JSON_ITEMS = 4_000_000
 """Brackets and commas outside of binary data; a Python object each, so more would fill the memory."""
 
 _ANY = 2**53
@@ -18,8 +18,8 @@ Entry = dict[str, Any]
 
 def parse(text: bytes) -> Entry:
     """The JSON object in these bytes. ModelError when it is none, is nested too deeply or is absurdly large."""
-    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_JSON_ITEMS:
-        raise ModelError(f"its JSON holds more than {MAX_JSON_ITEMS:,} items")
+    if sum(text.count(mark) for mark in (b",", b"[", b"{")) > _MAX_JSON_ITEMS:
+        raise ModelError(f"its JSON holds more than {_MAX_JSON_ITEMS:,} items")
     try:
         document = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

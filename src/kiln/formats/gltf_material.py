@@ -14,7 +14,7 @@ from kiln.errors import ModelError
 from kiln.formats import gltf_json
 from kiln.formats.gltf_container import Gltf
 from kiln.formats.gltf_json import Entry
-from kiln.formats.image import MAX_PIXELS, decode_image
+from kiln.formats.image import MAX_PIXELS, decode_image, without_alpha
 
 _MAX_TOTAL_PIXELS = 4 * MAX_PIXELS
 """Of all textures of a file together: 1 GB."""
@@ -68,7 +68,7 @@ class MaterialReader:
             ),
             roughness_factor=gltf_json.number(shading, "roughnessFactor", 1.0),
             metallic_factor=gltf_json.number(shading, "metallicFactor", 1.0),
-            emissive=_rgb(pixels.get("emissiveTexture")),
+            emissive=without_alpha(pixels.get("emissiveTexture")),
             emissive_factor=_emissive_factor(declared),
             alpha_mode=_alpha_mode(declared),
             double_sided=declared.get("doubleSided") is True,
@@ -122,13 +122,9 @@ def _uv_map(info: Entry) -> UvMap:
     )
 
 
-def _rgb(pixels: UInt8[np.ndarray, "h w 4"] | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    return None if pixels is None else np.ascontiguousarray(pixels[..., :3])
-
-
 def _normal(pixels: UInt8[np.ndarray, "h w 4"] | None, scale: float) -> UInt8[np.ndarray, "h w 3"] | None:
     """The normal map with its scale (of x and y) worked in."""
-    normal = _rgb(pixels)
+    normal = without_alpha(pixels)
     if normal is None or scale == 1:
         return normal
     vectors = (normal / np.float32(127.5) - 1) * np.array([scale, scale, 1], np.float32)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt32
+from jaxtyping import Float32, UInt32
 
 from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
 from kiln.formats import gltf_json
+from kiln.formats.attributes import unit_rows
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.gltf_accessor import accessor_count, read_floats, read_indices
@@ -174,14 +175,10 @@ def _placed(mesh: Mesh, world: Matrix) -> Mesh:
             return replace(mesh, positions=positions, normals=None, tangents=None)
         normals, tangents = mesh.normals, mesh.tangents
         if normals is not None:
-            normals = _unit(normals @ np.linalg.inv(linear))  # the inverse transpose, for row vectors
+            normals = unit_rows(normals @ np.linalg.inv(linear))  # the inverse transpose, for row vectors
         if tangents is not None:
-            tangents = np.column_stack([_unit(tangents[:, :3] @ linear.T), tangents[:, 3] * np.float32(np.sign(determinant))])
+            tangents = np.column_stack([unit_rows(tangents[:, :3] @ linear.T), tangents[:, 3] * np.float32(np.sign(determinant))])
     return replace(mesh, positions=positions, normals=normals, tangents=tangents)
-
-
-def _unit(vectors: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    return (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)).astype(np.float32)
 
 
 def _finished(part: _Part, used: list[int]) -> Mesh:

@@ -29,21 +29,21 @@ _SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One node: a named mesh, whose material ids (0 if it has none) count into the file's surfaces."""
+    """One node: a named mesh, whose material ids (0 if it has none) count into the file's materials."""
 
     name: str
     mesh: Mesh
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Surface:
+class EncodedMaterial:
     """A material as a file holds it: the factors of `material`, and its maps as PNG files or as relative URIs of PNG files."""
 
     material: Material
     images: Mapping[Slot, bytes | str] = field(default_factory=dict)
 
 
-def surface_maps(material: Material) -> dict[Slot, np.ndarray]:
+def material_maps(material: Material) -> dict[Slot, np.ndarray]:
     """The maps that go into a glTF file. Base colour loses an alpha that says nothing."""
     maps: dict[Slot, np.ndarray | None] = {
         "base_color": material.base_color,
@@ -56,17 +56,17 @@ def surface_maps(material: Material) -> dict[Slot, np.ndarray]:
     return {slot: pixels for slot, pixels in maps.items() if pixels is not None}
 
 
-def encode_surface(material: Material) -> Surface:
+def encode_material(material: Material) -> EncodedMaterial:
     """The material with its maps as PNG files."""
-    return Surface(material=material, images=encode_pngs(surface_maps(material)))  # type: ignore[arg-type]  # keys stay slots
+    return EncodedMaterial(material=material, images=encode_pngs(material_maps(material)))  # type: ignore[arg-type]  # keys stay slots
 
 
-def write_glb(parts: Sequence[Part], surfaces: Sequence[Surface] = ()) -> bytes:
+def write_glb(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = ()) -> bytes:
     """A GLB file with a node for each part; images given as bytes are embedded, URIs are referenced.
 
-    Raises ValueError for a part without triangles, or one whose surface has images while it has no UVs.
+    Raises ValueError for a part without triangles, or one whose material has images while it has no UVs.
     """
-    document, binary = _document(parts, surfaces)
+    document, binary = _document(parts, materials)
     text = _json(document)
     text += b" " * (-len(text) % 4)
     total = 12 + 8 + len(text) + 8 + len(binary)
@@ -74,17 +74,17 @@ def write_glb(parts: Sequence[Part], surfaces: Sequence[Surface] = ()) -> bytes:
     return b"".join([header, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary])
 
 
-def write_gltf(parts: Sequence[Part], surfaces: Sequence[Surface] = (), *, name: str) -> dict[str, bytes]:
+def write_gltf(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (), *, name: str) -> dict[str, bytes]:
     """Files, by relative path: <name>.gltf, <name>.bin and a PNG for each image given as bytes. Otherwise as `write_glb`."""
     files: dict[str, bytes] = {}
     linked = []
-    for number, surface in enumerate(surfaces):
+    for number, encoded in enumerate(materials):
         images: dict[Slot, bytes | str] = {}
-        for slot, image in surface.images.items():
+        for slot, image in encoded.images.items():
             images[slot] = image if isinstance(image, str) else f"{name}_{number}_{slot}.png"
             if isinstance(image, bytes):
                 files[f"{name}_{number}_{slot}.png"] = image
-        linked.append(Surface(material=surface.material, images=images))
+        linked.append(EncodedMaterial(material=encoded.material, images=images))
     document, binary = _document(parts, linked)
     document["buffers"][0]["uri"] = f"{name}.bin"
     return files | {f"{name}.gltf": _json(document), f"{name}.bin": binary}
@@ -94,13 +94,13 @@ def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _document(parts: Sequence[Part], surfaces: Sequence[Surface]) -> tuple[dict[str, Any], bytes]:
+def _document(parts: Sequence[Part], materials: Sequence[EncodedMaterial]) -> tuple[dict[str, Any], bytes]:
     """The JSON and the binary buffer."""
     writer = _Writer()
     for part in parts:
-        writer.add_part(part, surfaces)
-    for surface in surfaces:
-        writer.add_surface(surface)
+        writer.add_part(part, materials)
+    for encoded in materials:
+        writer.add_material(encoded)
     return writer.finish()
 
 
@@ -115,7 +115,7 @@ class _Writer:
         self._size = 0
         self._extensions: set[str] = set()
 
-    def add_part(self, part: Part, surfaces: Sequence[Surface]) -> None:
+    def add_part(self, part: Part, materials: Sequence[EncodedMaterial]) -> None:
         """A node and its mesh: one primitive for each material in use, all over the same vertices."""
         mesh = part.mesh
         if not mesh.triangle_count:
@@ -124,17 +124,17 @@ class _Writer:
         primitives = []
         for material, triangles in _by_material(mesh):
             primitive: dict[str, Any] = {"attributes": attributes, "indices": self._indices(triangles, mesh.vertex_count)}
-            if surfaces:
-                if surfaces[material].images and mesh.uvs is None:
-                    raise ValueError(f"{part.name}: a surface with images needs UVs")
+            if materials:
+                if materials[material].images and mesh.uvs is None:
+                    raise ValueError(f"{part.name}: a material with images needs UVs")
                 primitive["material"] = material
             primitives.append(primitive)
         self._json["nodes"].append({"name": part.name, "mesh": self._add("meshes", {"name": part.name, "primitives": primitives})})
 
-    def add_surface(self, surface: Surface) -> None:
+    def add_material(self, encoded: EncodedMaterial) -> None:
         """A material, its textures and images."""
-        textures = {slot: {"index": self._texture(f"{surface.material.name}_{slot}", image)} for slot, image in surface.images.items()}
-        material = surface.material
+        textures = {slot: {"index": self._texture(f"{encoded.material.name}_{slot}", image)} for slot, image in encoded.images.items()}
+        material = encoded.material
         shading: dict[str, Any] = {
             "baseColorFactor": list(material.base_color_factor),
             "metallicFactor": material.metallic_factor,

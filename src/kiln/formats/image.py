@@ -34,6 +34,11 @@ def decode_image(data: bytes, *, what: str) -> UInt8[np.ndarray, "height width 4
     return _rgba(pixels)
 
 
+def without_alpha(pixels: UInt8[np.ndarray, "height width 4"] | None) -> UInt8[np.ndarray, "height width 3"] | None:
+    """The colour channels alone; None of None."""
+    return None if pixels is None else np.ascontiguousarray(pixels[..., :3])
+
+
 def _rgba(pixels: np.ndarray) -> UInt8[np.ndarray, "height width 4"]:
     if pixels.dtype == np.uint16:
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +30,11 @@ _READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
     ".stl": read_stl,
 }
 
-MAX_COORDINATE: Final = 1e9
+_MAX_COORDINATE: Final = 1e9
 """Metres. Beyond, squares of lengths no longer fit in float32, and no asset is that large."""
+
+_FAR: Final = 100.0
+"""Diagonals from the origin from which on a mesh is brought to it: float32 then holds less than a hundred-thousandth of its size."""
 
 _FLAT = 1e-6
 
@@ -76,12 +78,13 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
         raise ModelError(f"{path.name}: {error}") from None
     if up == "z" and extension not in (".glb", ".gltf"):
         mesh = _stood_up(mesh)
-    this = FileRecord(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    mesh, moved = _brought_near(mesh)
+    this = FileRecord.of(path.name, data)
     return Model(
         name=safe_name(path.stem),
         mesh=mesh,
         materials=content.materials,
-        notes=content.notes + notes,
+        notes=content.notes + notes + moved,
         inputs=(this, *content.linked),
     )
 
@@ -144,9 +147,9 @@ def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
                 f"{broken:,} of {mesh.vertex_count:,} {what} are not finite numbers (NaN or infinite): repair and export it again"
             )
     reach = float(np.abs(mesh.positions).max())
-    if reach > MAX_COORDINATE:
+    if reach > _MAX_COORDINATE:
         raise ModelError(
-            f"it reaches {reach:.1e} m from the origin, more than {MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?"
+            f"it reaches {reach:.1e} m from the origin, more than {_MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?"
         )
     if not _has_area(mesh):
         raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area")
@@ -169,6 +172,15 @@ def _with_good_normals(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
     if bad:
         return replace(mesh, normals=None, tangents=None), (f"{bad:,} normals were not unit vectors: all normals are computed anew",)
     return mesh, ()
+
+
+def _brought_near(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
+    """The mesh about the origin when it lies so far out that float32 is too coarse for what is worked out there; else as it is."""
+    middle = (mesh.bounds[0] / 2 + mesh.bounds[1] / 2).astype(np.float32)
+    if np.abs(middle).max() < _FAR * mesh.diagonal:
+        return mesh, ()
+    x, y, z = (f"{axis:.6g}" for axis in middle.tolist())
+    return mesh.moved(offset=-middle), (f"it lies far from the origin and was moved there, from ({x}, {y}, {z}) m",)
 
 
 def _stood_up(mesh: Mesh) -> Mesh:

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from kiln.asset import Material
 from kiln.formats.folder import Folder
-from kiln.formats.image import decode_image
+from kiln.formats.image import decode_image, without_alpha
 
 _MATTE = 0.9
 """Roughness of a material that says nothing of it: MTL's own default, no highlight, looks like this."""
@@ -61,11 +61,11 @@ def _material(name: str, said: Mapping[str, str], folder: Folder, notes: list[st
         name=name or "material",
         base_color=base_color,
         base_color_factor=(red, green, blue, 1.0),
-        normal=_rgb(maps.get("norm")),
+        normal=without_alpha(maps.get("norm")),
         orm=orm,
         roughness_factor=1.0 if maps.get("map_pr") is not None else _roughness(said),
         metallic_factor=1.0 if maps.get("map_pm") is not None else _one(said.get("pm", ""), 0.0),
-        emissive=_rgb(emissive),
+        emissive=without_alpha(emissive),
         emissive_factor=(1.0, 1.0, 1.0) if emissive is not None else _three(said.get("ke", ""), 0.0),
     )
 
@@ -111,10 +111,6 @@ def _texture(words: str, folder: Folder, notes: list[str]) -> UInt8[np.ndarray, 
     folder.check(reference)
     notes.append(f"the texture {reference} is missing and was left out")
     return None
-
-
-def _rgb(pixels: UInt8[np.ndarray, "h w 4"] | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    return None if pixels is None else np.ascontiguousarray(pixels[..., :3])
 
 
 def _orm(

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Final
 
-MAX_LENGTH: Final = 64
+_MAX_LENGTH: Final = 64
 
 # What NFKD does not take apart.
 _LETTERS = str.maketrans(
@@ -22,4 +22,4 @@ def safe_name(text: str) -> str:
         return "asset"
     if name[0].isdigit():
         name = f"a_{name}"
-    return name[:MAX_LENGTH].rstrip("_")
+    return name[:_MAX_LENGTH].rstrip("_")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
+from jaxtyping import Float64, Int64, UInt8, UInt32
 
 from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
+from kiln.formats.attributes import top_left_uvs, unit_rows
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.mtl import picture_beside, read_mtl
@@ -44,10 +45,7 @@ def read_obj(data: bytes, folder: Folder) -> Content:
     if not materials and mesh.uvs is not None:
         materials = picture_beside(folder, notes)
     ids = mesh_ids[face] if len(materials) > 1 else None
-    mesh = Mesh(
-        positions=mesh.positions, triangles=mesh.triangles, normals=mesh.normals, uvs=mesh.uvs, colors=mesh.colors, material_ids=ids
-    )
-    return Content(mesh=mesh, materials=materials, notes=tuple(notes), linked=folder.used)
+    return Content(mesh=replace(mesh, material_ids=ids), materials=materials, notes=tuple(notes), linked=folder.used)
 
 
 def _parse(data: bytes) -> _Tables:
@@ -91,22 +89,11 @@ def _mesh(tables: _Tables, notes: list[str]) -> tuple[Mesh, Int64[np.ndarray, " 
         mesh = Mesh(
             positions=tables.vertices[wedge[:, 0], :3].astype(np.float32),
             triangles=classes[chosen],
-            normals=_unit(tables.normals[wedge[:, 2]]) if keep_normal else None,
-            uvs=_top_left(tables.uvs[wedge[:, 1]]) if keep_uv else None,
+            normals=unit_rows(tables.normals[wedge[:, 2]]) if keep_normal else None,
+            uvs=top_left_uvs(tables.uvs[wedge[:, 1]]) if keep_uv else None,
             colors=_colors(tables.vertices, wedge[:, 0]),
         )
     return mesh, faces[face]
-
-
-def _unit(vectors: Float64[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-30)).astype(np.float32)
-
-
-def _top_left(uvs: Float64[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:
-    """OBJ's UVs have their origin at the bottom left."""
-    with np.errstate(over="ignore"):
-        return np.column_stack([uvs[:, 0], 1 - uvs[:, 1]]).astype(np.float32)
 
 
 def _colors(vertices: Float64[np.ndarray, "v 6"], chosen: Int64[np.ndarray, " n"]) -> UInt8[np.ndarray, "n 4"] | None:
@@ -138,4 +125,4 @@ def _materials(
     names = ["", *(name if name in known else "" for _, name in uses)]
     order = list(dict.fromkeys(names[i] for i in dict.fromkeys(use.tolist())))
     number = np.array([order.index(name) if name in order else 0 for name in names], np.uint32)
-    return number[use], tuple(known[name] if name in known else UNMADE for name in order)
+    return number[use], tuple(known.get(name, UNMADE) for name in order)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import Any, Final
 from kiln.asset import FileRecord
 from kiln.errors import SetupError
 
-MANIFEST: Final = "manifest.json"
+_MANIFEST: Final = "manifest.json"
 
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest a zip can say: no clock enters the bytes."""
@@ -42,7 +41,7 @@ class Draft:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        self._files[name] = FileRecord(name=name, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        self._files[name] = FileRecord.of(name, data)
         return path
 
 
@@ -92,7 +91,7 @@ def check_target(target: Path) -> None:
 def write_manifest(draft: Draft, content: Mapping[str, Any]) -> None:
     """Write manifest.json: the content, and the SHA-256 and size of every file written before it."""
     outputs = [{"name": file.name, "sha256": file.sha256, "bytes": file.size} for file in draft.files]
-    draft.write(MANIFEST, json_bytes({**content, "outputs": outputs}))
+    draft.write(_MANIFEST, json_bytes({**content, "outputs": outputs}))
 
 
 def json_bytes(content: object) -> bytes:
@@ -108,7 +107,7 @@ def _archive_of(target: Path) -> Path:
 def _is_package(folder: Path) -> bool:
     """Whether a manifest of Kiln's lies in the folder."""
     try:
-        found = json.loads((folder / MANIFEST).read_bytes())
+        found = json.loads((folder / _MANIFEST).read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and "kiln" in found

@@ -6,7 +6,6 @@ decoded: a small file can claim to be terabytes of pixels.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import warnings
@@ -22,29 +21,29 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from kiln.asset import VIEWS, FileRecord, Picture, View
 from kiln.errors import PictureError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """Pillow's names of what is accepted. Others are left out on purpose: some of Pillow's readers run programs of the host."""
 
 LONGEST_SIDE = 2048
 """Pixels; larger pictures are reduced. The baked maps are 2048, so more could not be seen."""
 
-SMALLEST_SIDE = 16
+_SMALLEST_SIDE = 16
 """Pixels; a smaller picture, or subject, has no outline to speak of."""
 
-FILE_LIMIT = 200 * 2**20
+_FILE_LIMIT = 200 * 2**20
 """Bytes."""
 
-PIXEL_LIMIT = 64_000_000
+_PIXEL_LIMIT = 64_000_000
 """A picture of this size takes up to 1.2 GB while it is being read."""
 
-SIDE_LIMIT = 16_384
+_SIDE_LIMIT = 16_384
 """Pixels."""
 
-MATTE_SHARE = 0.002
+_MATTE_SHARE = 0.002
 """An alpha channel with less than this share of transparent pixels is no matte. A square icon whose corners are rounded by 5 % of its side
 has 0.2 %; stray transparent pixels in photographs have less."""
 
-FLAT_LEVELS = 3
+_FLAT_LEVELS = 3
 """A picture whose every channel stays within this many levels is one flat colour (JPEG may be off by one or two)."""
 
 _OTHER_KINDS = (
@@ -92,7 +91,7 @@ def read_picture(path: str | Path, *, view: View | None = None) -> tuple[Picture
         name=name_without_view(path.stem),
         view=view or view_from_name(path.stem) or "front",
         has_matte=has_matte,
-        file=FileRecord(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size=len(data)),
+        file=FileRecord.of(path.name, data),
     )
     return picture, tuple(notes)
 
@@ -110,8 +109,8 @@ def _read_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if size == 0:
             raise PictureError(f"{path.name} is empty (0 bytes): export it again")
-        if size > FILE_LIMIT:
-            raise PictureError(f"{path.name} has {size / 2**20:.0f} MiB, more than the {FILE_LIMIT >> 20} MiB limit: make it smaller")
+        if size > _FILE_LIMIT:
+            raise PictureError(f"{path.name} has {size / 2**20:.0f} MiB, more than the {_FILE_LIMIT >> 20} MiB limit: make it smaller")
         return path.read_bytes()
     except FileNotFoundError:
         raise PictureError(f"there is no file {path}: check the name and the folder") from None
@@ -129,7 +128,7 @@ def _plain_words(name: str) -> Iterator[None]:
         except PictureError:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise PictureError(f"{name} has more than {PIXEL_LIMIT / 1e6:.0f} megapixels: make it smaller") from None
+            raise PictureError(f"{name} has more than {_PIXEL_LIMIT / 1e6:.0f} megapixels: make it smaller") from None
         except Exception as error:  # a broken file can make a decoder raise anything
             raise PictureError(f"{name} is damaged or cut short ({error}): export it again, as a PNG") from error
 
@@ -155,7 +154,7 @@ def _decode(data: bytes, *, name: str) -> tuple[UInt8[np.ndarray, "height width 
 
 def _open(data: bytes, *, name: str) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise PictureError(f"{name} is {_kind(data)}") from None
 
@@ -177,11 +176,11 @@ def _kind(data: bytes) -> str:
 
 def _refuse_size(size: tuple[int, int], *, name: str) -> None:
     width, height = size
-    if width * height > PIXEL_LIMIT or max(size) > SIDE_LIMIT:
-        limit = f"{PIXEL_LIMIT / 1e6:.0f} megapixels or {SIDE_LIMIT:,} on a side"
+    if width * height > _PIXEL_LIMIT or max(size) > _SIDE_LIMIT:
+        limit = f"{_PIXEL_LIMIT / 1e6:.0f} megapixels or {_SIDE_LIMIT:,} on a side"
         raise PictureError(f"{name} is {width:,} x {height:,} pixels, more than {limit}: make it smaller")
-    if min(size) < SMALLEST_SIDE:
-        raise PictureError(f"{name} is only {width} x {height} pixels: give one of at least {SMALLEST_SIDE}, better 512 or more")
+    if min(size) < _SMALLEST_SIDE:
+        raise PictureError(f"{name} is only {width} x {height} pixels: give one of at least {_SMALLEST_SIDE}, better 512 or more")
 
 
 def _turn_upright(image: Image.Image, notes: list[str], name: str) -> Image.Image:
@@ -257,7 +256,7 @@ def _reduce_channel(
 
 
 def _is_matte(pixels: UInt8[np.ndarray, "height width 4"]) -> bool:
-    return bool(np.count_nonzero(pixels[..., 3] < 128) >= MATTE_SHARE * pixels[..., 3].size)
+    return bool(np.count_nonzero(pixels[..., 3] < 128) >= _MATTE_SHARE * pixels[..., 3].size)
 
 
 def _refuse_empty(pixels: UInt8[np.ndarray, "height width 4"], *, name: str) -> None:
@@ -267,11 +266,11 @@ def _refuse_empty(pixels: UInt8[np.ndarray, "height width 4"], *, name: str) -> 
         raise PictureError(f"{name} is fully transparent: there is no subject in it; export it again with the layer switched on")
     rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
-    if max(height, width) < SMALLEST_SIDE:
+    if max(height, width) < _SMALLEST_SIDE:
         raise PictureError(f"the subject of {name} is only {width} x {height} pixels: give a larger picture of it")
 
 
 def _refuse_flat(pixels: UInt8[np.ndarray, "height width 4"], *, name: str) -> None:
     colors = pixels[..., :3].reshape(-1, 3)
-    if int((colors.max(axis=0) - colors.min(axis=0)).max()) < FLAT_LEVELS:
+    if int((colors.max(axis=0) - colors.min(axis=0)).max()) < _FLAT_LEVELS:
         raise PictureError(f"{name} is one flat colour: there is no subject in it; give a picture of something")

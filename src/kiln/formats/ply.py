@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from kiln.asset import Mesh
 from kiln.errors import ModelError
+from kiln.formats.attributes import top_left_uvs
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.mtl import picture_beside
@@ -267,14 +268,14 @@ def _mesh(
         positions=positions,
         triangles=corners[chosen].astype(np.uint32),
         normals=_columns(vertices, ("nx", "ny", "nz")),
-        uvs=None if vertex_uvs is None else _top_left(vertex_uvs),
+        uvs=None if vertex_uvs is None else top_left_uvs(vertex_uvs),
         colors=_colors(vertices),
     )
     if uvs is None:
         return mesh
     classes, first = equal_corners(np.column_stack([corners.astype(np.uint32), uvs.view(np.uint32)]))
     split = mesh.take_vertices(corners[first], classes[chosen])
-    return Mesh(positions=split.positions, triangles=split.triangles, normals=split.normals, uvs=_top_left(uvs[first]), colors=split.colors)
+    return replace(split, uvs=top_left_uvs(uvs[first]))
 
 
 def _columns(table: _Table, names: tuple[str, ...]) -> Float32[np.ndarray, "n k"] | None:
@@ -282,11 +283,6 @@ def _columns(table: _Table, names: tuple[str, ...]) -> Float32[np.ndarray, "n k"
         return None
     with np.errstate(over="ignore"):  # what does not fit in float32 is counted and refused later
         return np.column_stack([table.singles[name].astype(np.float32) for name in names])
-
-
-def _top_left(uvs: Float32[np.ndarray, "n 2"]) -> Float32[np.ndarray, "n 2"]:
-    """PLY's UVs have their origin at the bottom left, as OBJ's do."""
-    return np.column_stack([uvs[:, 0], 1 - uvs[:, 1]])
 
 
 def _colors(table: _Table) -> UInt8[np.ndarray, "n 4"] | None:
@@ -299,14 +295,16 @@ def _colors(table: _Table) -> UInt8[np.ndarray, "n 4"] | None:
     return np.column_stack([*channels, np.full(len(channels[0]), 255, np.uint8) if alpha is None else _channel(alpha)])
 
 
+def _white(values: np.ndarray) -> float:
+    """What stands for full brightness: the type's largest integer; for fractions 1, or 255 where any is larger."""
+    if values.dtype.kind != "f":
+        return float(np.iinfo(values.dtype).max)
+    return 255.0 if values.max(initial=0) > 1 else 1.0
+
+
 def _channel(values: np.ndarray) -> UInt8[np.ndarray, " n"]:
+    """One channel as bytes."""
     if values.dtype == np.uint8:
         return values
-    top = (
-        255.0
-        if values.dtype.kind == "f" and values.max(initial=0) > 1
-        else 1.0
-        if values.dtype.kind == "f"
-        else float(np.iinfo(values.dtype).max)
-    )
+    top = _white(values)
     return np.round(np.nan_to_num(values).clip(0, top) * (255 / top)).astype(np.uint8)

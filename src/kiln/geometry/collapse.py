@@ -9,16 +9,16 @@ from kiln.geometry.topology import DEGENERATE_AREA, find_edges
 from kiln.kernels.collapse import SPARE, Surface, collapse_edges, collapse_needles, link_corners
 from kiln.kernels.quadric import add_quadrics
 
-HOLD = 10.0
+_HOLD = 10.0
 """How much more a unit of open edge or seam weighs than surface."""
 
 LIMITS = np.array([(0.25, 0.08), (0.1, 0.02), (0.0, 0.0)])
 """Least cosine by which a collapse may turn a triangle, and least shape it may leave it (1 equilateral, 0 needle), level by level."""
 
-LAST_RESORT = np.array([(-2.0, 0.0)])
+_LAST_RESORT = np.array([(-2.0, 0.0)])
 """Only the link condition holds."""
 
-NEEDLE_AREA = 4 * DEGENERATE_AREA
+_NEEDLE_AREA = 4 * DEGENERATE_AREA
 """Relative to the squared diagonal; above what counts as degenerate, since rounding to float32 changes areas."""
 
 
@@ -41,7 +41,7 @@ class Collapsing:
         single = (edges.twins < 0).reshape(-1, 3)
         held = single if wedges is None else single | _is_seam(edges.twins, edges.stops, wedges)
         self._surface = _surface((positions - self._middle) / self._size, triangles, single, wedges, uvs)
-        add_quadrics(self._surface.positions, self._surface.corners, held, HOLD, self._surface.quadrics)
+        add_quadrics(self._surface.positions, self._surface.corners, held, _HOLD, self._surface.quadrics)
         link_corners(self._surface)
         room = 4 * triangles.size + 4 * SPARE
         self._room = (np.empty(room), np.empty((room, 4), np.int32))
@@ -52,13 +52,13 @@ class Collapsing:
 
         At any price, triangles may be turned over then, so that only the link condition stands above the target.
         """
-        for limits in (LIMITS, LAST_RESORT) if at_any_price else (LIMITS,):
+        for limits in (LIMITS, _LAST_RESORT) if at_any_price else (LIMITS,):
             self._live = collapse_edges(self._surface, *self._room, self._live, target, self._subset, limits)
         return self._live
 
     def drop_needles(self) -> int:
         """Collapse triangles that have (next to) no area, where that turns no other one over; returns how many triangles are left."""
-        self._live = collapse_needles(self._surface, self._live, NEEDLE_AREA, self._subset)
+        self._live = collapse_needles(self._surface, self._live, _NEEDLE_AREA, self._subset)
         return self._live
 
     @property

@@ -9,7 +9,7 @@ from kiln.asset import Mesh
 from kiln.geometry.areas import triangle_areas
 from kiln.geometry.topology import label_components, point_triangles
 
-MOST_AREA = 0.1
+_MOST_AREA = 0.1
 """Floaters are specks: when what is small adds up to more than this share of the surface, the mesh is made of small parts."""
 
 
@@ -34,7 +34,7 @@ def drop_floaters(mesh: Mesh, *, share: float) -> tuple[Mesh, int]:
         return mesh, 0
     small = component_sizes(mesh, labels, count) < share * mesh.diagonal
     area = np.bincount(labels, triangle_areas(mesh), minlength=count)
-    if not small.any() or area[small].sum() > MOST_AREA * area.sum():
+    if not small.any() or area[small].sum() > _MOST_AREA * area.sum():
         return mesh, 0
     return mesh.take_triangles(~small[labels]), int(small.sum())
 

@@ -8,10 +8,10 @@ from scipy.spatial import cKDTree
 
 from kiln.asset import Mesh
 
-SAMPLES = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
+_SAMPLES = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
 """Barycentrics of the ten points of a triangle by which it is found: corners, thirds of its edges, middle."""
 
-NEAREST = 4
+_NEAREST = 4
 """How many samples nearest to a point say which triangles to measure exactly."""
 
 
@@ -21,10 +21,10 @@ def distance_to(mesh: Mesh, points: Float64[np.ndarray, "n 3"]) -> Float64[np.nd
     So it is never too small, and too large only where a triangle passes closer between its samples. 12k points to 4k triangles take 60 ms.
     """
     corners = mesh.positions.astype(np.float64)[mesh.triangles]
-    samples = (SAMPLES @ corners).reshape(-1, 3)
-    _, nearest = cKDTree(samples, balanced_tree=False, compact_nodes=False).query(points, k=NEAREST)
-    nearest = np.asarray(nearest) // len(SAMPLES)
-    away = [_to_triangles(points, corners[nearest[:, k]]) for k in range(NEAREST)]
+    samples = (_SAMPLES @ corners).reshape(-1, 3)
+    _, nearest = cKDTree(samples, balanced_tree=False, compact_nodes=False).query(points, k=_NEAREST)
+    nearest = np.asarray(nearest) // len(_SAMPLES)
+    away = [_to_triangles(points, corners[nearest[:, k]]) for k in range(_NEAREST)]
     return np.min(away, axis=0)
 
 

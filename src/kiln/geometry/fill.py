@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Int32, Int64, Shaped, UInt32
+from jaxtyping import Bool, Float64, Int32, Int64, Shaped, UInt32
 
 from kiln.asset import Mesh, Projection
 from kiln.geometry.areas import triangle_areas
@@ -23,10 +23,10 @@ from kiln.geometry.topology import (
 from kiln.kernels.fill import trace_loops, triangulate_loops
 from kiln.kernels.topology import NON_MANIFOLD, OPEN
 
-LONGEST = 160
+_LONGEST = 160
 """Edges of a hole up to which its triangulation is searched for the least area (n^3 / 6 steps: 7 ms); longer ones get a fan."""
 
-SHEET = 0.25
+_SHEET = 0.25
 """A loop that spans more than this share of its component's area is no hole in it but the rim of a sheet or a bowl."""
 
 
@@ -56,7 +56,7 @@ def fill_holes(mesh: Mesh, *, longest: float) -> tuple[Mesh, int]:
     be consistently wound.
     """
     loops = _holes(mesh, longest=longest)
-    fan = loops.lengths > LONGEST
+    fan = loops.lengths > _LONGEST
     while len(loops.lengths):
         filled = _patched(mesh, loops, fan)
         bad = _spoiling_loops(filled, mesh.triangle_count, loops, fan)
@@ -85,7 +85,7 @@ def _holes(mesh: Mesh, *, longest: float) -> Loops:
     spanned = np.linalg.norm(np.add.reduceat(np.cross(tails, heads), loops.ends[:-1]), axis=1) / 2
     labels, components = label_components(faces, point_count=len(origin))
     whole = np.bincount(labels, triangle_areas(mesh), minlength=components)[labels[loops.half_edges[loops.ends[:-1]] // 3]]
-    return loops.select((perimeter <= longest * mesh.diagonal) & (spanned <= SHEET * whole) & (loops.lengths >= 3))
+    return loops.select((perimeter <= longest * mesh.diagonal) & (spanned <= _SHEET * whole) & (loops.lengths >= 3))
 
 
 def _patched(mesh: Mesh, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Mesh:
@@ -117,15 +117,28 @@ def _next_in_loop(vertices: UInt32[np.ndarray, " n"], loops: Loops) -> UInt32[np
     return vertices[following]
 
 
-def append_means(mesh: Mesh, vertices: UInt32[np.ndarray, " n"], ends: Int64[np.ndarray, " groups_and_one"]) -> Mesh:
-    """The mesh with one more vertex for each group vertices[ends[i]:ends[i + 1]]: the mean of their attributes, but seen by nobody."""
+def append_means(
+    mesh: Mesh,
+    vertices: UInt32[np.ndarray, " n"],
+    ends: Int64[np.ndarray, " groups_and_one"],
+    *,
+    weights: Float64[np.ndarray, " n"] | None = None,
+) -> Mesh:
+    """The mesh with one more vertex for each group vertices[ends[i]:ends[i + 1]]: the mean of their attributes, but seen by nobody.
+
+    Weights, where given, sum to the size of their group. Normals and tangents are left out.
+    """
     if len(ends) < 2:
         return mesh
 
     def grown(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-        sums = np.add.reduceat(array[vertices].astype(np.float64), ends[:-1])
+        values = array[vertices].astype(np.float64)
+        if weights is not None:
+            values *= weights.reshape(-1, *[1] * (array.ndim - 1))
+        sums = np.add.reduceat(values, ends[:-1])
         counts = np.diff(ends).reshape(-1, *[1] * (array.ndim - 1))
-        return np.concatenate([array, (sums / counts).astype(array.dtype)])
+        means = sums / counts
+        return np.concatenate([array, (np.round(means) if array.dtype.kind == "u" else means).astype(array.dtype)])
 
     return replace(
         mesh,

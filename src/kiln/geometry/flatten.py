@@ -1,4 +1,4 @@
-"""Laying charts flat with little stretch: as rigid as possible (Liu et al., A Local/Global Approach to Mesh Parameterization, 2008)."""
+"""Laying charts flat with little stretch: as rigid as possible (Liu et al. 2008, "A Local/Global Approach to Mesh Parameterization")."""
 
 from __future__ import annotations
 

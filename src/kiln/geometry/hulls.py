@@ -16,21 +16,21 @@ from kiln.geometry.topology import measure_topology
 from kiln.geometry.vectors import face_vectors, unit_vectors
 from kiln.isolate import run_isolated
 
-SLACK = 1e-3
+_SLACK = 1e-3
 """A corner that stands out less than this share of the hull's diagonal is left out: physics would not feel it, and hulls of nearly flat
 facets have slivers."""
 
-SMALLEST = 1e-3
+_SMALLEST = 1e-3
 """A hull around one point gets this diagonal, metres."""
 
-THINNEST = 5e-3
+_THINNEST = 5e-3
 """Least thickness of a hull, as a share of its diagonal: flat parts are thickened to it, since engines refuse flat hulls. Well above
-SLACK, or the corners of one side would be left out."""
+_SLACK, or the corners of one side would be left out."""
 
-NEARLY_CONVEX = 0.95
+_NEARLY_CONVEX = 0.95
 """Share of its hull's volume from which on a mesh is one hull's job."""
 
-DETAIL = 500
+_DETAIL = 500
 """Triangles the decomposition sees: a cow of 5,856 took 4.8 s, of 800 2.3 s, of 500 1.2 s, for eight hulls of the same volume."""
 
 
@@ -47,9 +47,9 @@ def decompose(mesh: Mesh, *, most: int, vertices: int, concavity: float, time_li
     """At most `most` hulls that cover the mesh; one alone when it is nearly convex, or when the decomposition fails or takes too long."""
     whole = convex_hull(mesh.positions, vertices=vertices)
     closed = measure_topology(mesh).is_closed
-    if most == 1 or (closed and volume(mesh) > NEARLY_CONVEX * volume(whole)):
+    if most == 1 or (closed and volume(mesh) > _NEARLY_CONVEX * volume(whole)):
         return Hulls(hulls=(whole,))
-    rough = simplify(mesh, triangles=DETAIL)
+    rough = simplify(mesh, triangles=_DETAIL)
     try:
         parts = run_isolated(
             "kiln.geometry.coacd_child:decompose",
@@ -82,20 +82,20 @@ def convex_hull(points: Float[np.ndarray, "n 3"], *, vertices: int) -> Mesh:
 
 def _thickened(points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "m 3"]:
     """The points, or when they lie (nearly) in a plane, on a line or at a point, two, four or eight copies a little apart."""
-    size = max(float(np.linalg.norm(np.ptp(points, axis=0))), SMALLEST)
+    size = max(float(np.linalg.norm(np.ptp(points, axis=0))), _SMALLEST)
     offsets = points - points.mean(axis=0)
     _, axes = np.linalg.eigh(offsets.T @ offsets)
     for axis in axes.T:
         thickness = float(np.ptp(points @ axis))
-        if thickness < THINNEST * size:
-            step = axis * (THINNEST * size - thickness) / 2
+        if thickness < _THINNEST * size:
+            step = axis * (_THINNEST * size - thickness) / 2
             points = np.concatenate([points - step, points + step])
     return points
 
 
 def _outstanding(corners: Float64[np.ndarray, "n 3"], most: int) -> Int64[np.ndarray, " chosen"]:
     """Which corners of a hull to keep: extremes first, then whichever stands out farthest of the hull so far, until none does."""
-    slack = SLACK * float(np.linalg.norm(np.ptp(corners, axis=0)))
+    slack = _SLACK * float(np.linalg.norm(np.ptp(corners, axis=0)))
     chosen = _spread_out(corners)
     while len(chosen) < min(most, len(corners)):
         equations = ConvexHull(corners[chosen]).equations

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32, Float64, Int32
 from kiln.geometry.topology import Edges, next_corners
 from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
 
-APART = 1e-5
+_APART = 1e-5
 """How far sheets that touched along an edge are moved apart, as a share of the diagonal: a hundred times float32's rounding, and far less
 than a texel."""
 
@@ -67,7 +67,7 @@ def moved_apart(
     Sheets whose points are different ones at the same place then no longer share edges, however they are welded by position.
     """
     exact = positions.astype(np.float64)
-    step = APART * float(np.linalg.norm(np.ptp(exact, axis=0)))
+    step = _APART * float(np.linalg.norm(np.ptp(exact, axis=0)))
     middles = exact[faces].mean(axis=1)
     corners = faces.reshape(-1)
     counts = np.maximum(np.bincount(corners, minlength=len(exact)), 1)

@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from kiln.asset import Mesh
-from kiln.geometry.topology import Edges, find_edges, has_repeated_corner, point_triangles
+from kiln.geometry.topology import Edges, find_edges, has_repeated_corner, next_corners, point_triangles
 from kiln.geometry.vectors import face_vectors
 from kiln.geometry.weld import weld_classes
 from kiln.kernels.normals import add_corner_normals
 from kiln.kernels.topology import join_pairs, number_sets
 from kiln.kernels.weld import equal_rows
 
-CREASE_DEGREES = 60.0
+_CREASE_DEGREES = 60.0
 """Edges where the surface turns by more than this are hard. A ring of eight sides turns by 45 and is meant round; a box turns by 90."""
 
 
@@ -59,30 +59,25 @@ def crease_groups(mesh: Mesh, items: Int32[np.ndarray, "triangles 3"]) -> Int64[
     faces, point_count = point_triangles(mesh)
     proper = np.flatnonzero(~has_repeated_corner(faces))
     edges = find_edges(faces[proper], point_count=point_count)
-    here = np.flatnonzero(edges.twins > np.arange(len(edges.twins)))
+    here = np.flatnonzero(edges.twins > np.arange(len(edges.twins))).astype(np.int32)
     hard = _is_hard(mesh.take_triangles(proper), here, edges)
     if not hard.any():
         return None
     here = here[~hard]
-    there = edges.twins[here].astype(np.int64)
+    there = edges.twins[here]
     item = items[proper].reshape(-1)
     parents = np.arange(int(items.max(initial=-1)) + 1, dtype=np.int32)
     same_way = edges.starts[here] == edges.starts[there]
-    join_pairs(parents, item[here], item[np.where(same_way, there, _next(there))])
-    join_pairs(parents, item[_next(here)], item[np.where(same_way, _next(there), there)])
+    join_pairs(parents, item[here], item[np.where(same_way, there, next_corners(there))])
+    join_pairs(parents, item[next_corners(here)], item[np.where(same_way, next_corners(there), there)])
     groups = np.empty(len(parents), np.int32)
     number_sets(parents, groups)
     return groups.astype(np.int64)
 
 
-def _is_hard(mesh: Mesh, half_edges: Int64[np.ndarray, " n"], edges: Edges) -> Bool[np.ndarray, " n"]:
-    """Whether the surface turns by more than CREASE_DEGREES from each half-edge's triangle to its twin's."""
+def _is_hard(mesh: Mesh, half_edges: Int32[np.ndarray, " n"], edges: Edges) -> Bool[np.ndarray, " n"]:
+    """Whether the surface turns by more than _CREASE_DEGREES from each half-edge's triangle to its twin's."""
     vectors = face_vectors(mesh)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-300)
     cosine = np.einsum("nk,nk->n", vectors[half_edges // 3], vectors[edges.twins[half_edges] // 3])
-    return np.asarray(cosine < np.cos(np.radians(CREASE_DEGREES)))
-
-
-def _next(half_edges: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-    """The following half-edge of the same triangle."""
-    return half_edges - half_edges % 3 + (half_edges + 1) % 3
+    return np.asarray(cosine < np.cos(np.radians(_CREASE_DEGREES)))

@@ -14,7 +14,7 @@ from kiln.geometry.trace import Scene
 from kiln.geometry.vectors import face_vectors
 from kiln.kernels.orient import flood_winding
 
-PROBES = np.array([(0.577, 0.211, 0.789), (-0.801, 0.598, 0.031), (0.123, -0.907, -0.403)], np.float32)
+_PROBES = np.array([(0.577, 0.211, 0.789), (-0.801, 0.598, 0.031), (0.123, -0.907, -0.403)], np.float32)
 """Directions in which a shell looks for another one around it: none is an axis, along which models tend to have edges."""
 
 ROUND = 0.02
@@ -76,7 +76,7 @@ def _is_enclosed(
     _, first = np.unique(patches, return_index=True)
     starts = mesh.positions[mesh.triangles[first[shells], 0]]
     enclosed = np.ones(len(shells), bool)
-    for probe in PROBES:
+    for probe in _PROBES:
         hits = scene.closest(starts, np.broadcast_to(probe, starts.shape).copy())
         enclosed &= hits.hit & (normals[np.maximum(hits.triangle, 0)] @ probe > 0)
     return enclosed

@@ -1,9 +1,10 @@
 """A scalar field on a grid becomes a closed manifold mesh: marching cubes (Lorensen and Cline 1987) with a generated, proven case table.
 
 The table is made here rather than typed in. On each face of a cell the crossings are joined by a rule that looks only at the face's four
-corners, so the two cells of a face agree: an ambiguous face (two opposite corners inside) keeps its inside corners apart. The joints form
-loops; a loop is cut into triangles so that no cut lies in a face of the cell, because the neighbour could make the same cut and the edge
-would have four triangles. Three corners of a triangle then never lie in one face, so a triangle has area wherever its crossings are.
+corners, so the two cells of a face agree: an ambiguous face (two opposite corners inside) keeps its inside corners apart. (The asymptotic
+decider of Nielson and Hamann 1991 would look at the values too; the surface is closed either way.) The joints form loops; a loop is cut
+into triangles so that no cut lies in a face of the cell, because the neighbour could make the same cut and the edge would have four
+triangles. Three corners of a triangle then never lie in one face, so a triangle has area wherever its crossings are.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Shaped, UInt32
+from jaxtyping import Float32, Float64, Int32, UInt32
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
@@ -55,13 +55,3 @@ def rasterize_uvs(mesh: Mesh, *, width: int, height: int) -> Fragments:
     if mesh.uvs is None:
         raise ValueError("rasterize_uvs: the mesh has no UVs")
     return rasterize(mesh.uvs.astype(np.float64) * (width, height), mesh.triangles, width=width, height=height)
-
-
-def interpolate(
-    attribute: Shaped[np.ndarray, "vertices channels"],
-    triangles: UInt32[np.ndarray, "n 3"],
-    bary: Float32[np.ndarray, "n 2"],
-) -> Shaped[np.ndarray, "n channels"]:
-    """A vertex attribute at n points, each given by its triangle's corners and barycentrics (weights of corners two and three)."""
-    first = attribute[triangles[:, 0]]
-    return first + (attribute[triangles[:, 1]] - first) * bary[:, :1] + (attribute[triangles[:, 2]] - first) * bary[:, 1:]

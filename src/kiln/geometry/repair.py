@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int32
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
 from kiln.geometry.components import drop_floaters
+from kiln.geometry.cracks import zip_cracks
 from kiln.geometry.fill import fill_holes
 from kiln.geometry.manifold import crowded_points, moved_apart, split_non_manifold
 from kiln.geometry.orient import orient
@@ -27,6 +28,12 @@ from kiln.geometry.topology import (
 from kiln.geometry.weld import weld_classes
 from kiln.kernels.weld import equal_rows
 
+_MOSTLY = 0.5
+"""Share of the open edges that zipping must close."""
+
+_PINCHED = 0.01
+"""Non-manifold edges that zipping may leave, for each edge that it closes; they are split next."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repaired:
@@ -38,11 +45,12 @@ class Repaired:
     notes: tuple[str, ...]
 
 
-def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, floaters: float = 0.01, holes: float = 0.5) -> Repaired:
+def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, cracks: float = 1e-3, floaters: float = 0.01, holes: float = 0.5) -> Repaired:
     """The mesh welded, manifold, wound outward, without degenerate or doubled triangles, specks and small holes; a sound one as it is.
 
-    weld_tolerance, floaters and holes are shares of the bounding box's diagonal: cracks up to the first are closed, parts smaller than
-    the second are dropped, holes whose rim is no longer than the third are filled; 0 leaves that step out. Attributes and UV seams stay.
+    The numbers are shares of the bounding box's diagonal: vertices on rims are welded within the first, rims that run beside each other
+    within the second are zipped, parts smaller than the third are dropped, holes whose rim is no longer than the fourth are filled; 0
+    leaves that step out. Attributes and UV seams stay.
     """
     before = measure_topology(mesh)
     if before.is_sound and before.components == 1 and not _is_inverted(mesh):
@@ -51,6 +59,7 @@ def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, floaters: float = 0.01, 
     if before.triangles == 0:
         return Repaired(mesh=mesh, before=before, after=before, notes=("no triangle has three different corners",))
     mended = _closed_cracks(mesh, before, weld_tolerance, notes)
+    mended = _zipped(mended, cracks, notes)
     mended = _without_extra(mended, notes)
     mended = _made_manifold(mended, notes)
     mended, turned = orient(mended)
@@ -110,6 +119,20 @@ def _closed_cracks(mesh: Mesh, before: Topology, tolerance: float, notes: list[s
         return mesh
     _say(notes, before.open_edges - after.open_edges, f"open edges welded within {tolerance:g} of the size")
     return snapped
+
+
+def _zipped(mesh: Mesh, tolerance: float, notes: list[str]) -> Mesh:
+    """The mesh with rims joined that run beside each other, where those are most of its rims: other gaps are meant, or are holes."""
+    before = measure_topology(mesh)
+    if before.open_edges == 0 or tolerance <= 0:
+        return mesh
+    zipped = zip_cracks(mesh, tolerance=tolerance * mesh.diagonal)
+    after = measure_topology(zipped)
+    closed = before.open_edges - after.open_edges
+    if closed < before.open_edges * _MOSTLY or after.non_manifold_edges > before.non_manifold_edges + _PINCHED * closed:
+        return mesh
+    _say(notes, closed, f"open edges zipped that ran within {tolerance:g} of the size of others")
+    return zipped
 
 
 def _without_extra(mesh: Mesh, notes: list[str]) -> Mesh:

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import fast_simplification
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
 from kiln.geometry.lods import coarsen
 from kiln.geometry.manifold import crowded_points, moved_apart, split_non_manifold
 from kiln.geometry.topology import find_edges, has_repeated_corner, is_duplicate, welded_points
+from kiln.kernels.topology import sort_corners
+from kiln.kernels.weld import equal_rows
 
-COARSE_FACTOR = 5
+_COARSE_FACTOR = 5
 """fast-simplification brings a dense mesh down to this many times the budget (500k in 0.7 s, where collapsing one by one takes 4 s); the
 rest, which decides how the result looks, is done one edge at a time."""
 
@@ -29,7 +31,7 @@ def simplify(mesh: Mesh, *, triangles: int) -> Mesh:
     """
     points, faces = welded_points(mesh)
     faces = _proper(faces)
-    coarse = max(FINE, COARSE_FACTOR * triangles)
+    coarse = max(FINE, _COARSE_FACTOR * triangles)
     if len(faces) > 2 * coarse:
         points, faces = _coarse(points, faces, coarse)
     faces, origin = split_non_manifold(find_edges(faces, point_count=len(points)), points)
@@ -57,9 +59,22 @@ def _proper(faces: Int32[np.ndarray, "triangles 3"]) -> Int32[np.ndarray, "prope
 def _coarse(
     points: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"], target: int
 ) -> tuple[Float32[np.ndarray, "fewer 3"], Int32[np.ndarray, "left 3"]]:
-    """About `target` triangles, quickly; not always manifold."""
+    """About `target` triangles, quickly; not always manifold. All of them where the quick way would tear the surface."""
     moved, left = fast_simplification.simplify(points, faces, target_count=target, agg=3)
-    return moved.astype(np.float32), _proper(left.astype(np.int32))
+    left = left.astype(np.int32)
+    left = _proper(left[~_in_fins(left)])
+    whole, coarse = find_edges(faces, point_count=len(points)), find_edges(left, point_count=len(moved))
+    return (points, faces) if coarse.open_count > whole.open_count else (moved.astype(np.float32), left)
+
+
+def _in_fins(faces: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray, " triangles"]:
+    """Which triangles lie back to back with others over the same points: together they bound nothing, one alone would have open edges."""
+    rows = np.empty_like(faces)
+    sort_corners(faces, rows)
+    classes, count = equal_rows(rows)
+    turns = np.where((faces < np.roll(faces, -1, axis=1)).sum(axis=1) == 2, 1, -1)
+    backs = np.bincount(classes, turns, minlength=count) == 0
+    return np.asarray(backs[classes])
 
 
 def _compact(positions: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"]) -> Mesh:

@@ -1,4 +1,4 @@
-"""sRGB and linear light (IEC 61966-2-1). Averages of colours are taken in linear light; stored base colour is sRGB-encoded."""
+"""sRGB bytes and linear light, by table. Averages of colours are taken in linear light; stored base colour is sRGB-encoded."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from kiln.asset.srgb import decode_srgb, encode_srgb
+
 _STEPS = 4096
 """Entries of the encoding table: the steepest part of the curve (slope 12.92) then moves 0.8 of an 8-bit level an entry."""
 
 
 @lru_cache(maxsize=1)
 def _decode_table() -> Float32[np.ndarray, " 256"]:
-    encoded = np.arange(256) / 255.0
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return decode_srgb(np.arange(256) / 255).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def _encode_table() -> UInt8[np.ndarray, " entries"]:
-    linear = np.arange(_STEPS + 1) / _STEPS
-    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255).astype(np.uint8)
+    return np.round(encode_srgb(np.arange(_STEPS + 1) / _STEPS) * 255).astype(np.uint8)
 
 
 def srgb_to_linear(encoded: UInt8[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:

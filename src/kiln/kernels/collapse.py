@@ -20,7 +20,7 @@ from kiln.kernels.quadric import best_place, squared_error
 EVENNESS = 1e-5
 """Cost of an edge's squared length relative to its squared error: flat regions give up their short edges first."""
 
-REFUSED = 16.0
+_REFUSED = 16.0
 """An edge whose collapse would turn a triangle far or make a needle may still go when it is this many times cheaper than others: four
 times nearer to the surface. Refusing such edges until nothing else was left kept a tube's needles and wrecked the box beside it."""
 
@@ -28,10 +28,10 @@ SPARE = 8192
 """When less room than this is left in the heap it is filled anew; what a collapse pushes beyond it (a point of thousands of neighbours)
 waits for that."""
 
-LEAST_UV_AREA = 1e-9
+_LEAST_UV_AREA = 1e-9
 """Twice a UV triangle's area, in atlases: 0.002 of a texel at 2048 x 2048."""
 
-EQUILATERAL = 3.4641016151377544
+_EQUILATERAL = 3.4641016151377544
 """Twice the area over the sum of squared edges, times this, is 1 for an equilateral triangle and 0 for a needle."""
 
 Place = tuple[float, float, float]
@@ -159,8 +159,8 @@ def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: flo
     edge = ex * ex + ey * ey + ez * ez
     new_edges = edge + fx * fx + fy * fy + fz * fz + (fx - ex) ** 2 + (fy - ey) ** 2 + (fz - ez) ** 2
     old_edges = edge + gx * gx + gy * gy + gz * gz + (gx - ex) ** 2 + (gy - ey) ** 2 + (gz - ez) ** 2
-    shape = EQUILATERAL * new / new_edges
-    return shape >= least_shape or shape * old_edges >= EQUILATERAL * old
+    shape = _EQUILATERAL * new / new_edges
+    return shape >= least_shape or shape * old_edges >= _EQUILATERAL * old
 
 
 @inner
@@ -218,7 +218,7 @@ def _keeps_uv_side(uvs: np.ndarray, a: int, b: int, old: int, new: int) -> bool:
     ex, ey = uvs[b, 0] - uvs[a, 0], uvs[b, 1] - uvs[a, 1]
     before = ex * (uvs[old, 1] - uvs[a, 1]) - ey * (uvs[old, 0] - uvs[a, 0])
     after = ex * (uvs[new, 1] - uvs[a, 1]) - ey * (uvs[new, 0] - uvs[a, 0])
-    return before * after > 0 and abs(after) >= LEAST_UV_AREA
+    return before * after > 0 and abs(after) >= _LEAST_UV_AREA
 
 
 @inner
@@ -339,7 +339,7 @@ def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, 
     """Collapse the cheapest edge again and again until `target` triangles are left or none may be collapsed; returns how many are left.
 
     limits (L, 2) float64: level by level the least cosine by which a collapse may turn a triangle, and the least shape it may leave it
-    (unless it was worse). An edge that fails at one level comes back at the next for REFUSED times its cost. costs (N,) float64 and
+    (unless it was worse). An edge that fails at one level comes back at the next for _REFUSED times its cost. costs (N,) float64 and
     items (N, 4) int32 are the heap's room; it is filled anew when outdated entries fill it, and when it runs dry, since edges that failed
     at all levels may have become possible.
     """
@@ -360,7 +360,7 @@ def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, 
         mark += 2
         if not _may_collapse(s, u, v, place, subset, mark, limits[level, 0], limits[level, 1]):
             if level + 1 < len(limits):
-                size = push(costs, items, size, REFUSED * costs[size], u, v, stamp, level + 1)
+                size = push(costs, items, size, _REFUSED * costs[size], u, v, stamp, level + 1)
             continue
         live -= _apply(s, u, v, place, subset)
         mark += 2

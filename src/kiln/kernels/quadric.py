@@ -9,7 +9,7 @@ import numpy as np
 
 from kiln.kernels import compiled, inner
 
-ANCHOR = 1e-5
+_ANCHOR = 1e-5
 """Weight, relative to the planes', of the pull to the edge's middle that makes every placement problem well-posed (flat regions, straight
 creases). 1e-3 rounded a cube's corners off by 3e-4 of its volume."""
 
@@ -70,7 +70,7 @@ def squared_error(q: np.ndarray, r: np.ndarray, x: float, y: float, z: float) ->
 @inner
 def best_place(q: np.ndarray, r: np.ndarray, mx: float, my: float, mz: float) -> tuple[float, float, float]:
     """The point of least q + r, weakly anchored at (mx, my, mz), by Cramer's rule."""
-    anchor = ANCHOR * (q[0] + r[0] + q[3] + r[3] + q[5] + r[5]) + 1e-300
+    anchor = _ANCHOR * (q[0] + r[0] + q[3] + r[3] + q[5] + r[5]) + 1e-300
     a, b, c = q[0] + r[0] + anchor, q[1] + r[1], q[2] + r[2]
     d, e, f = q[3] + r[3] + anchor, q[4] + r[4], q[5] + r[5] + anchor
     x, y, z = anchor * mx - q[6] - r[6], anchor * my - q[7] - r[7], anchor * mz - q[8] - r[8]

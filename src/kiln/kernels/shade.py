@@ -78,10 +78,12 @@ def lit(
     lights: np.ndarray,
     ambient: np.ndarray,
 ) -> tuple[float, float, float]:
-    """Linear light towards `view` from a metallic-roughness surface: GGX and Lambert under soft lights and a two-colour dome.
+    """Linear light towards `view` from a metallic-roughness surface: GGX (Walter et al. 2007) and Lambert under soft lights and a
+    two-colour dome.
 
     lights (L, 8): unit direction, colour (the light a facing white Lambertian sends back), half-width, wrap. ambient (2, 3): from above,
-    from below. Visibility is Smith's in Hammon's form, Fresnel is Schlick's; the dome's mirror image is weighted by Lazarov's fit (2013).
+    from below. Visibility is Smith's in Hammon's form (2017), Fresnel is Schlick's (1994); the dome's mirror image is weighted by
+    Lazarov's fit (2013).
     """
     nx, ny, nz = normal
     vx, vy, vz = view

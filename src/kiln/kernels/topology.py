@@ -12,7 +12,7 @@ from kiln.kernels import compiled
 OPEN = -1
 NON_MANIFOLD = -2
 
-MOST_CROWDED = 64
+_MOST_CROWDED = 64
 """Triangles at one edge beyond this many are not paired: real meshes have three to six, and pairing takes the third power of them."""
 
 
@@ -149,11 +149,11 @@ def pair_crowded(positions: np.ndarray, triangles: np.ndarray, crowded: np.ndarr
         axis /= np.sqrt(axis[0] ** 2 + axis[1] ** 2 + axis[2] ** 2) + 1e-300
         while True:
             least, best_i, best_j = np.inf, -1, -1
-            for i in range(ends[edge], min(ends[edge + 1], ends[edge] + MOST_CROWDED)):
+            for i in range(ends[edge], min(ends[edge + 1], ends[edge] + _MOST_CROWDED)):
                 if taken[i] or triangles[crowded[i] // 3, crowded[i] % 3] != start:
                     continue
                 _side(positions, triangles, crowded[i], axis, ours)
-                for j in range(ends[edge], min(ends[edge + 1], ends[edge] + MOST_CROWDED)):
+                for j in range(ends[edge], min(ends[edge + 1], ends[edge] + _MOST_CROWDED)):
                     if taken[j] or triangles[crowded[j] // 3, crowded[j] % 3] == start:
                         continue
                     _side(positions, triangles, crowded[j], axis, theirs)

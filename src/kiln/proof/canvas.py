@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 PAPER: Final = (244, 243, 240)
-INK: Final = (38, 38, 36)
+_INK: Final = (38, 38, 36)
 MUTED: Final = (118, 116, 110)
 
 _CORNER_RADIUS = 10
@@ -50,7 +50,7 @@ class Canvas:
         if caption:
             self.text(caption, at=(at[0] + 18, at[1] + picture.height - 16), size=size, color=MUTED, anchor="ls")
 
-    def text(self, words: str, *, at: tuple[int, int], size: int, color: tuple[int, int, int] = INK, anchor: str = "ls") -> None:
+    def text(self, words: str, *, at: tuple[int, int], size: int, color: tuple[int, int, int] = _INK, anchor: str = "ls") -> None:
         """Write one line; anchor "ls" puts the start of the baseline at the point, "rs" the end."""
         words = words.replace("×", "x")  # the typeface has no multiplication sign
         self._draw.text(at, words, font=font(size), fill=color, anchor=anchor)

@@ -140,8 +140,13 @@ MEASURES: Final[Sequence[Measure]] = (
     ),
     Measure(key="uv_charts", label="Charts", group="UV layout", means="Pieces the surface was cut into; each one's rim is a seam."),
     Measure(
-        key="uv_gutter_px", label="Gutter", unit="px", group="UV layout", good="at least 4 px, at 2048 8 px", at_least=4,
+        key="uv_gutter_px", label="Gutter", unit="px", group="UV layout",
         means="Empty texels between the two charts that come nearest; too few and colours bleed in smaller mip levels.",
+    ),
+    Measure(
+        key="uv_gutter_share", label="Gutter, of the texture", unit="%", group="UV layout", good="at least 0.39 %, 8 px at 2048",
+        at_least=8 / 2048,
+        means="The gutter as a share of the texture's width: it is what decides how many mip levels stay clean.",
     ),
     Measure(
         key="texel_density_px_per_m", label="Texel density", unit="px/m", group="UV layout",

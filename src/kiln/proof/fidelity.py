@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Float32, Int64
 
 from kiln.asset import Material, Mesh
+from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.normals import smooth_normals, with_normals
-from kiln.geometry.rasterize import Fragments, interpolate, rasterize_uvs
-from kiln.geometry.trace import Hits, Scene
+from kiln.geometry.rasterize import Fragments, rasterize_uvs
+from kiln.geometry.trace import Scene
+from kiln.geometry.vectors import unit_vectors
+from kiln.render.surface import bent_normals
 
 _REACH = 0.03
 """How far from the game mesh the source is looked for, as a share of its diagonal."""
@@ -43,20 +46,6 @@ class Fidelity:
     unmapped_error_p95_degrees: float | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Samples:
-    """Texels looked at, as points on the game mesh."""
-
-    rows: Int64[np.ndarray, " n"]
-    columns: Int64[np.ndarray, " n"]
-    corners: np.ndarray
-    bary: Float32[np.ndarray, "n 2"]
-
-    def of(self, attribute: np.ndarray) -> np.ndarray:
-        """A vertex attribute at each point."""
-        return interpolate(attribute, self.corners, self.bary)
-
-
 def measure_fidelity(
     mesh: Mesh, material: Material | None, source: Mesh, *, size: int = 2048, fragments: Fragments | None = None
 ) -> Fidelity:
@@ -66,9 +55,9 @@ def measure_fidelity(
     """
     normal_map = None if material is None else material.normal
     height, width = (size, size) if normal_map is None else normal_map.shape[:2]
-    samples = _draw(mesh, fragments or rasterize_uvs(mesh, width=width, height=height))
-    normals = _unit(samples.of(smooth_normals(mesh) if mesh.normals is None else mesh.normals))
-    truth, distance = _nearest_source(source, samples.of(mesh.positions), normals)
+    texels, points = _draw(fragments or rasterize_uvs(mesh, width=width, height=height))
+    normals = unit_vectors(points.take(mesh, smooth_normals(mesh) if mesh.normals is None else mesh.normals))
+    truth, distance = _nearest_source(source, points.take(mesh, mesh.positions), normals)
     met = np.isfinite(distance)
     if not met.any():
         return Fidelity(ray_misses=1.0)
@@ -76,7 +65,8 @@ def measure_fidelity(
     plain = _degrees(normals, truth, met)
     mapped = None
     if normal_map is not None and mesh.tangents is not None:
-        mapped = _degrees(_mapped(normals, samples.of(mesh.tangents), normal_map[samples.rows, samples.columns]), truth, met)
+        bend = normal_map.reshape(-1, 3)[texels] / np.float32(127.5) - np.float32(1)
+        mapped = _degrees(bent_normals(normals, points.take(mesh, mesh.tangents), bend), truth, met)
     return Fidelity(
         ray_misses=float(1 - met.mean()),
         distance_rms=float(np.sqrt(np.mean(relative.astype(np.float64) ** 2))),
@@ -88,13 +78,13 @@ def measure_fidelity(
     )
 
 
-def _draw(mesh: Mesh, fragments: Fragments) -> _Samples:
-    covered = np.flatnonzero(fragments.triangle >= 0)
-    if len(covered) > _TEXELS:
-        covered = np.sort(np.random.default_rng(0).choice(covered, _TEXELS, replace=False))
-    rows, columns = np.divmod(covered, fragments.triangle.shape[1])
-    triangle = fragments.triangle[rows, columns]
-    return _Samples(rows=rows, columns=columns, corners=mesh.triangles[triangle], bary=fragments.bary[rows, columns])
+def _draw(fragments: Fragments) -> tuple[Int64[np.ndarray, " n"], SurfacePoints]:
+    """Covered texels (row * width + column) by a fixed seed, and the points of the game mesh at their centres."""
+    texels = np.flatnonzero(fragments.triangle >= 0)
+    if len(texels) > _TEXELS:
+        texels = np.sort(np.random.default_rng(0).choice(texels, _TEXELS, replace=False))
+    points = SurfacePoints(triangle=fragments.triangle.reshape(-1)[texels], bary=fragments.bary.reshape(-1, 2)[texels])
+    return texels, points
 
 
 def _nearest_source(
@@ -110,26 +100,10 @@ def _nearest_source(
     for direction in (normals, -normals):
         hits = scene.closest(points - direction * lift, direction, max_distance=_REACH * source.diagonal)
         nearer = hits.hit & (hits.distance < best)
-        truth[nearer] = _normals_at(source, source.normals, hits, nearer)
+        met = SurfacePoints(triangle=hits.triangle[nearer], bary=hits.bary[nearer])
+        truth[nearer] = unit_vectors(met.take(source, source.normals))
         best[nearer] = hits.distance[nearer]
     return truth, best
-
-
-def _normals_at(source: Mesh, normals: np.ndarray, hits: Hits, chosen: Bool[np.ndarray, " n"]) -> Float32[np.ndarray, "k 3"]:
-    return _unit(interpolate(normals, source.triangles[hits.triangle[chosen]], hits.bary[chosen]))
-
-
-def _mapped(
-    normals: Float32[np.ndarray, "n 3"], tangents: Float32[np.ndarray, "n 4"], texels: UInt8[np.ndarray, "n 3"]
-) -> Float32[np.ndarray, "n 3"]:
-    """Shading normals as a MikkTSpace renderer makes them."""
-    bitangents = np.cross(normals, tangents[:, :3]) * np.sign(tangents[:, 3:])
-    texel = texels.astype(np.float32) / np.float32(127.5) - 1
-    return _unit(tangents[:, :3] * texel[:, :1] + bitangents * texel[:, 1:2] + normals * texel[:, 2:3])
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12).astype(vectors.dtype)
 
 
 def _degrees(normals: np.ndarray, truth: np.ndarray, met: np.ndarray) -> np.ndarray:

@@ -10,15 +10,16 @@ from jaxtyping import Bool
 
 from kiln.asset import Material, Mesh, Picture, Report
 from kiln.errors import ModelError
-from kiln.formats.layout import hulls_path, lod_path, model_path
 from kiln.formats.model import EXTENSIONS, read_model
+from kiln.formats.package_layout import hulls_path, lod_path, model_path
 from kiln.geometry.areas import volume
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.topology import label_components, measure_topology
+from kiln.imaging.matte import SOLID, border
 from kiln.proof.criteria import MEASURES, Value, label_and_value
 from kiln.proof.fidelity import measure_fidelity
-from kiln.proof.layout import measure_layout
 from kiln.proof.outline import outline_iou
+from kiln.proof.uv_layout import measure_layout
 
 __all__ = ["MEASURES", "Value", "attention", "inspect_file", "label_and_value", "measure_mesh", "measure_model"]
 
@@ -73,6 +74,7 @@ def measure_mesh(
         "uv_outside": layout.outside,
         "uv_charts": layout.charts,
         "uv_gutter_px": layout.gutter_px,
+        "uv_gutter_share": None if layout.gutter_px is None else layout.gutter_px / width,
         "texel_density_px_per_m": layout.density_mean,
         "texel_density_cv": layout.density_cv,
     }
@@ -184,7 +186,6 @@ def _inspect_picture(path: Path) -> Report:
         "has_matte": "yes" if picture.has_matte else "no",
     }
     if picture.has_matte:
-        solid = picture.alpha > 127
-        border = np.concatenate([solid[0], solid[-1], solid[1:-1, 0], solid[1:-1, -1]])
-        measures |= {"coverage": float(solid.mean()), "touches_border": float(border.mean())}
+        solid = picture.alpha >= SOLID
+        measures |= {"coverage": float(solid.mean()), "touches_border": float(border(solid).mean())}
     return Report(name=picture.name, measures=measures, warnings=tuple(notes))

@@ -9,14 +9,12 @@ from jaxtyping import Bool, Float64, UInt8
 
 from kiln.asset import VIEW_AZIMUTH_DEGREES, Mesh, View
 from kiln.geometry.rasterize import rasterize
-
-_SOLID = 127
-"""A matte's pixel belongs to the subject above this."""
+from kiln.imaging.matte import SOLID, bounding_box
 
 
 def outline_iou(mesh: Mesh, alpha: UInt8[np.ndarray, "height width"], *, view: View) -> float:
     """Intersection over union of the mesh's orthographic silhouette and the matte, both fitted to their bounding boxes. 1 is the same."""
-    matte = _cropped(alpha > _SOLID)
+    matte = _cropped(alpha >= SOLID)
     height, width = matte.shape
     across, up = _seen_from(mesh, VIEW_AZIMUTH_DEGREES[view])
     points = np.column_stack([_spread(across) * width, (1 - _spread(up)) * height])
@@ -37,5 +35,5 @@ def _spread(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
 
 
 def _cropped(solid: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "height width"]:
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    return solid[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top, bottom, left, right = bounding_box(solid)
+    return solid[top:bottom, left:right]

@@ -12,6 +12,7 @@ from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.normals import with_normals
 from kiln.geometry.tangents import add_tangents
+from kiln.geometry.vectors import unit_vectors
 from kiln.imaging.color import srgb_to_linear
 from kiln.kernels.bake import sample_decoded
 
@@ -73,7 +74,7 @@ def surface_at(mesh: Mesh, materials: tuple[Material, ...], points: SurfacePoint
             emissive[rows] = _texture(material.emissive, _COLOR[:3], at) * np.array(material.emissive_factor, np.float32)
         if material.normal is not None and at is not None and mesh.tangents is not None:
             bend = _texture(material.normal, np.stack([_SIGNED] * 3), at)
-            normal[rows] = _bent(normal[rows], points[rows].take(mesh, mesh.tangents), bend)
+            normal[rows] = bent_normals(normal[rows], points[rows].take(mesh, mesh.tangents), bend)
     guessed = None if mesh.seen is None else 1 - points.take(mesh, mesh.seen[:, None])[:, 0]
     return Surface(base_color=base, orm=orm, normal=normal, emissive=emissive, guessed=guessed)
 
@@ -85,19 +86,15 @@ def _orm_factors(material: Material) -> Float32[np.ndarray, " 3"]:
 def _normals(mesh: Mesh, points: SurfacePoints) -> Float32[np.ndarray, "n 3"]:
     if mesh.normals is None:
         raise ValueError("surface_at: the mesh has no normals, see ready_for_surface")
-    return _unit(points.take(mesh, mesh.normals))
+    return unit_vectors(points.take(mesh, mesh.normals))
 
 
-def _bent(
+def bent_normals(
     normals: Float32[np.ndarray, "n 3"], tangents: Float32[np.ndarray, "n 4"], bend: Float32[np.ndarray, "n 3"]
 ) -> Float32[np.ndarray, "n 3"]:
-    """Normals bent by a normal map's directions in their tangent frames (glTF 2.0, section 3.9.3)."""
+    """Unit normals bent by a normal map's directions in their tangent frames, as a MikkTSpace renderer does (glTF 2.0, section 3.9.3)."""
     across = np.cross(normals, tangents[:, :3]) * np.sign(tangents[:, 3:])
-    return _unit(bend[:, :1] * tangents[:, :3] + bend[:, 1:2] * across + bend[:, 2:] * normals)
-
-
-def _unit(vectors: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n 3"]:
-    return vectors / np.maximum(np.sqrt(np.einsum("nk,nk->n", vectors, vectors))[:, None], np.float32(1e-20))
+    return unit_vectors(bend[:, :1] * tangents[:, :3] + bend[:, 1:2] * across + bend[:, 2:] * normals)
 
 
 def _by_material(

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
 from kiln.asset import Material, Mesh
 from kiln.asset.freeze import freeze_arrays
+from kiln.geometry.areas import flat_areas
 from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.rasterize import Fragments, rasterize
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
@@ -116,14 +117,8 @@ def prepare(mesh: Mesh, materials: tuple[Material, ...] | Material | None = None
     return Subject(mesh=ready, vertices=_vertices(ready), skins=tuple(_skin(m, textured=mesh.uvs is not None) for m in skins))
 
 
-def doubled_areas(points: Float64[np.ndarray, "n 2"], triangles: UInt32[np.ndarray, "triangles 3"]) -> Float64[np.ndarray, " triangles"]:
-    """Twice each triangle's area in the plane, with the sign of its winding: in a picture, whose rows grow downwards, + is clockwise."""
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    return (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-
-
 def _levels_of_detail(subject: Subject, in_picture: Float64[np.ndarray, " triangles"]) -> Float32[np.ndarray, " triangles"]:
-    in_uv = doubled_areas(subject.vertices[:, 11:13].astype(np.float64), subject.mesh.triangles)
+    in_uv = flat_areas(subject.vertices[:, 11:13].astype(np.float64), subject.mesh.triangles)
     return (0.5 * np.log2((np.abs(in_uv) + 1e-20) / (np.abs(in_picture) + 1e-20))).astype(np.float32)
 
 
@@ -159,7 +154,7 @@ class Shot:
 def shoot(subject: Subject, camera: Camera, *, width: int, height: int, samples: int = 2) -> Shot:
     """Which triangle each fragment shows, of those that face the camera or belong to a double-sided material."""
     points, depth, w = camera.project(subject.mesh.positions, width=width * samples, height=height * samples)
-    areas, ids = doubled_areas(points, subject.mesh.triangles), _material_ids(subject)
+    areas, ids = flat_areas(points, subject.mesh.triangles), _material_ids(subject)
     drawn = (areas < 0) | np.array([skin.double_sided for skin in subject.skins])[ids]
     triangles = subject.mesh.triangles[drawn]
     triangles.flags.writeable = False  # like every mesh's, or the rasterizer would be compiled twice

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from kiln.render.view import Shot, doubled_areas
+from kiln.geometry.areas import flat_areas
+from kiln.render.view import Shot
 
 
 def edge_coverage(shot: Shot, *, line_width: float = 0.9) -> Float32[np.ndarray, "height width"]:
     """How much of each pixel is covered by the edges of visible triangles; line_width in pixels."""
     a, b, c = (shot.points[shot.triangles[:, k]] for k in range(3))
-    double_area = np.abs(doubled_areas(shot.points, shot.triangles))
+    double_area = 2 * np.abs(flat_areas(shot.points, shot.triangles))
     opposite = np.stack([np.linalg.norm(c - b, axis=1), np.linalg.norm(a - c, axis=1), np.linalg.norm(b - a, axis=1)], axis=1)
     altitude = (double_area[:, None] / np.maximum(opposite, 1e-9)).astype(np.float32)
     shown = shot.fragments.triangle >= 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SLAB = 1 << 17
 """Texels looked up at a time: about 30 MB of intermediate values each."""
 
-MISSES_WORTH_SAYING = 1e-3
+_MISSES_WORTH_SAYING = 1e-3
 """Share of texels that find nothing along their normal above which the report says so."""
 
 
@@ -61,7 +61,7 @@ def _judge(hits: TexelHits, context: Context) -> None:
         raise PostconditionError("no texel found the source: the mesh has no area in its atlas, or does not lie where its source is")
     misses = hits.missed / hits.covered
     context.measure(ray_misses=misses, texels_left_out=hits.covered - len(hits.texel), cage_metres=hits.cage)
-    if misses > MISSES_WORTH_SAYING:
+    if misses > _MISSES_WORTH_SAYING:
         context.note(f"{misses:.2%} of the texels met no source along their normal and took the nearest surface around them")
 
 

@@ -11,7 +11,7 @@ from kiln.asset import Asset, Mesh
 from kiln.errors import PostconditionError, RecipeError
 from kiln.stages.stage import Context, Params, stage
 
-CONCAVITY = {"coarse": 0.25, "normal": 0.12, "fine": 0.06}
+_CONCAVITY = {"coarse": 0.25, "normal": 0.12, "fine": 0.06}
 """What a hull may leave unfilled, of a unit box: CoACD's threshold. Each step about doubles hulls and time."""
 
 
@@ -35,7 +35,7 @@ def collide(asset: Asset, params: CollideParams, context: Context) -> Asset:
         asset.mesh,
         most=params.hulls,
         vertices=params.vertices,
-        concavity=CONCAVITY[params.quality],
+        concavity=_CONCAVITY[params.quality],
         time_limit_s=params.time_limit_s,
     )
     for hull in made.hulls:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 _CURE = "mark the subject with --box, --foreground and --background points, or a --scribble, or give a --mask"
 
-SMALLEST_SUBJECT = 16
+_SMALLEST_SUBJECT = 16
 """Pixels on the longer side."""
+
+_LEAST_BACKGROUND = 0.001
+"""Share of the picture: with less background than this, nothing was told from anything."""
 
 
 def _points(given: Any) -> Any:
@@ -55,6 +58,7 @@ class CutoutParams(BackendParams):
 @stage()
 def cutout(picture: Picture, params: CutoutParams, context: Context) -> Picture:
     """Cut the subject out of its background."""
+    from kiln.imaging.matte import confidence, crop
     from kiln.imaging.matting import decontaminate
 
     matte = _given_mask(picture, params.mask) if params.mask else _cut(picture, params, context)
@@ -150,38 +154,17 @@ def _fitted(path: str, picture: Picture) -> UInt8[np.ndarray, "height width 4"]:
 
 def refuse_useless(alpha: UInt8[np.ndarray, "height width"]) -> None:
     """Raise CutoutError, with the cure, when a matte shows nothing, next to nothing, or everything."""
-    solid = alpha >= 128
+    from kiln.imaging.matte import SOLID, bounding_box
+
+    solid = alpha >= SOLID
     if not solid.any():
         raise CutoutError(f"no subject was found: nothing stands out from the background; {_CURE}")
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    height, width = int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
-    if max(height, width) < SMALLEST_SUBJECT:
+    top, bottom, left, right = bounding_box(solid)
+    height, width = bottom - top, right - left
+    if max(height, width) < _SMALLEST_SUBJECT:
         raise CutoutError(f"the subject that was found is only {width} x {height} pixels; {_CURE}")
-    if np.count_nonzero(~solid) < 0.001 * alpha.size:
+    if np.count_nonzero(~solid) < _LEAST_BACKGROUND * alpha.size:
         raise CutoutError(f"the whole picture was taken for the subject: it has no background to be told from; {_CURE}")
-
-
-def confidence(alpha: UInt8[np.ndarray, "height width"]) -> dict[str, float]:
-    """How sure a matte looks.
-
-    `coverage`: share of the picture; `border_touch`: share of the picture's border that the subject touches; `components`: separate parts
-    of at least 1/2000 of the subject; `largest_component`: share of the subject in the largest; `softness`: share of the subject's area
-    that is half transparent.
-    """
-    import cv2
-
-    solid = alpha >= 128
-    _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8), connectivity=8)
-    border = np.concatenate([solid[0], solid[-1], solid[1:-1, 0], solid[1:-1, -1]])
-    area = max(1, int(np.count_nonzero(solid)))
-    parts = stats[1:, cv2.CC_STAT_AREA]
-    return {
-        "coverage": float(solid.mean()),
-        "border_touch": float(border.mean()),
-        "components": float(np.count_nonzero(parts >= area / 2000)),
-        "largest_component": int(parts.max(initial=0)) / area,
-        "softness": int(np.count_nonzero((alpha > 12) & (alpha < 243))) / area,
-    }
 
 
 def _warn_of_doubts(context: Context) -> None:
@@ -191,17 +174,3 @@ def _warn_of_doubts(context: Context) -> None:
         context.note(f"the subject touches {measures['border_touch']:.0%} of the border: is it cut off? If background was kept, {_CURE}")
     if measures["largest_component"] < 0.9:
         context.note(f"the subject is in {measures['components']:.0f} parts: if one of them is background, {_CURE}")
-
-
-def crop(pixels: UInt8[np.ndarray, "height width 4"], *, margin: float) -> UInt8[np.ndarray, "rows columns 4"]:
-    """The subject with a transparent rim of `margin` times its longer side, at least 2 pixels, on all four sides."""
-    seen = pixels[..., 3] > 0
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    rim = max(2, round(margin * max(bottom - top, right - left)))
-    y0, y1, x0, x1 = top - rim, bottom + rim, left - rim, right + rim
-    part = pixels[max(y0, 0) : y1, max(x0, 0) : x1]
-    beyond = ((max(-y0, 0), max(y1 - len(pixels), 0)), (max(-x0, 0), max(x1 - pixels.shape[1], 0)))
-    padded = np.pad(part, (*beyond, (0, 0)), mode="edge")
-    padded[..., 3] = np.pad(part[..., 3], beyond)  # beyond the picture: the border's colours, and no subject
-    return padded

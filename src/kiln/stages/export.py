@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -80,7 +79,7 @@ def _with_tangents(mesh: Mesh) -> Mesh:
 
 def _materials(asset: Asset) -> tuple[Material, ...]:
     """The materials of the game mesh: the baked one; without it the source's, if the mesh still refers to them."""
-    from kiln.formats.layout import without_maps
+    from kiln.formats.package_layout import without_maps
 
     mesh = _mesh(asset)
     materials = (asset.material,) if asset.material is not None else asset.source_materials
@@ -95,8 +94,8 @@ def _mesh(asset: Asset) -> Mesh:
 
 def _write_models(draft: Draft, asset: Asset, params: ExportParams) -> None:
     """Textures, GLBs and, if asked, .gltf and the source."""
-    from kiln.formats.gltf_write import Part, encode_surface, write_glb
-    from kiln.formats.layout import model_files, source_path, texture_pixels, without_maps
+    from kiln.formats.gltf_write import Part, encode_material, write_glb
+    from kiln.formats.package_layout import model_files, source_path, texture_pixels, without_maps
     from kiln.formats.png import encode_pngs
 
     materials = _materials(asset)
@@ -113,7 +112,7 @@ def _write_models(draft: Draft, asset: Asset, params: ExportParams) -> None:
     if params.source:
         plain = asset.source_materials if asset.source.uvs is not None else tuple(map(without_maps, asset.source_materials))
         part = Part(name=f"{asset.name}_source", mesh=asset.source)
-        models[source_path(asset.name)] = write_glb([part], [encode_surface(material) for material in plain])
+        models[source_path(asset.name)] = write_glb([part], [encode_material(material) for material in plain])
     for name, data in (textures | models).items():
         draft.write(name, data)
 
@@ -128,7 +127,7 @@ def _photograph(asset: Asset) -> _Previews:
 
 def _measure(folder: Path, asset: Asset) -> dict[str, Any]:
     """Numbers of the files as they lie in the folder."""
-    from kiln.formats.layout import hulls_path, lod_path, model_path
+    from kiln.formats.package_layout import hulls_path, lod_path, model_path
     from kiln.proof.measure import measure_model
 
     guessed = None if asset.material is None or asset.material.guessed is None else asset.material.guessed > 127
@@ -169,6 +168,7 @@ def _write_report(draft: Draft, report: Report, asset: Asset, previews: _Preview
     from kiln.formats.png import encode_pngs
     from kiln.proof.page import key_facts, write_page
     from kiln.proof.preview import contact_sheet, maps_sheet
+    from kiln.proof.provenance import MADE_WITH, licences
 
     draft.write("report.json", json_bytes(asdict(report)))
     if previews is None:
@@ -186,8 +186,8 @@ def _write_report(draft: Draft, report: Report, asset: Asset, previews: _Preview
         sources=asset.pictures,
         files=draft.files,
         inputs=asset.inputs,
-        licences=_licences(asset.history),
-        made_with=_made_with(),
+        licences=licences(asset.history),
+        made_with=MADE_WITH,
     )
     draft.write("report.html", page.encode())
 
@@ -195,58 +195,14 @@ def _write_report(draft: Draft, report: Report, asset: Asset, previews: _Preview
 def _write_manifest(draft: Draft, asset: Asset, context: Context) -> None:
     """What the package was made of, by what, under which terms."""
     from kiln.formats.package import write_manifest
+    from kiln.proof.provenance import licences, portable, versions
 
     content = {
         "name": asset.name,
         "kiln": VERSION,
-        "recipe": _portable(context.recipe),
+        "recipe": portable(context.recipe),
         "inputs": [asdict(file) for file in asset.inputs],
-        "versions": _versions(),
-        "licences": _licences(asset.history),
+        "versions": versions(),
+        "licences": licences(asset.history),
     }
     write_manifest(draft, content)
-
-
-def _portable(recipe: Any) -> Any:
-    """The recipe without the place it was written to, which is this machine's affair."""
-    if recipe is None:
-        return None
-    return {key: {k: v for k, v in table.items() if k != "out"} if key == "export" else table for key, table in recipe.items()}
-
-
-def _made_with() -> str:
-    return f"Made with Kiln {VERSION}. Every number was measured by reading the written files back."
-
-
-_LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "pillow", "embreex", "fast-simplification", "xatlas", "coacd")
-"""Those whose version may show in the bytes."""
-
-_ROLES = {"cutout": "cutter", "generate": "generator"}
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:  # another distribution provides the module
-            found[library] = "unknown"
-    return found
-
-
-def _licences(history: Sequence[Step]) -> dict[str, str]:
-    """Who may do what: Kiln, the backends that were used, and the result."""
-    from kiln.backends import registry
-
-    cards = {(card.role, card.name): card for card in registry.cards()}
-    licences = {"Kiln": "Apache-2.0"}
-    for step in history:
-        card = cards.get((_ROLES.get(step.stage), step.params.get("backend")))  # type: ignore[arg-type]  # None finds nothing
-        if card is not None:
-            weights = "" if card.weights_licence is None else f", weights {card.weights_licence}"
-            limits = "" if card.commercial_use else ", not for commercial use"
-            licences[f"{card.role} {card.name}"] = card.code_licence + weights + limits
-    return licences | {"This asset": "yours; Kiln claims no rights in what it makes of your pictures and meshes"}

@@ -12,7 +12,7 @@ from kiln.asset import Asset, Mesh
 from kiln.errors import PostconditionError
 from kiln.stages.stage import Context, Params, stage
 
-EXACT = 1e-5
+_EXACT = 1e-5
 """How far off the pivot and the height may be, as a share of the diagonal: float32 rounding, a hundred times over."""
 
 
@@ -52,7 +52,7 @@ def _check(mesh: Mesh, params: PlaceParams) -> None:
     """Raise PostconditionError when the bounds are not what was asked for."""
     from kiln.geometry.place import pivot_point, upright_extent
 
-    allowed = EXACT * mesh.diagonal
+    allowed = _EXACT * mesh.diagonal
     if params.height is not None and abs(upright_extent(mesh) - params.height) > allowed:
         raise PostconditionError(f"place: the mesh is {upright_extent(mesh):g} m tall instead of {params.height:g} m")
     away = 0.0 if params.pivot == "custom" else float(np.abs(pivot_point(mesh, pivot=params.pivot)).max())

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class RepairParams(Params):
     """What counts as a defect, as shares of the source's bounding box's diagonal; 0 leaves a step out."""
 
-    weld: float = Field(1e-5, ge=0, le=0.01, description="cracks up to this wide are closed (share of the diagonal)")
+    weld: float = Field(1e-5, ge=0, le=0.01, description="vertices on rims this near each other are welded (share of the diagonal)")
+    cracks: float = Field(1e-3, ge=0, le=0.01, description="rims that run this near beside each other are zipped (share of the diagonal)")
     floaters: float = Field(0.01, ge=0, le=0.5, description="separate parts smaller than this are dropped (share of the diagonal)")
     holes: float = Field(0.5, ge=0, le=10, description="holes whose rim is no longer than this are filled (share of the diagonal)")
 
@@ -28,7 +29,7 @@ def repair(asset: Asset, params: RepairParams, context: Context) -> Asset:
     """Weld, orient and clean the source, drop floating specks and fill holes; a sound source is left alone."""
     from kiln.geometry.repair import repair as mend
 
-    made = mend(asset.source, weld_tolerance=params.weld, floaters=params.floaters, holes=params.holes)
+    made = mend(asset.source, weld_tolerance=params.weld, cracks=params.cracks, floaters=params.floaters, holes=params.holes)
     if made.after.degenerate_triangles >= made.after.triangles:
         raise ModelError("repair: the mesh has no surface: every triangle has two corners at one point or no area")
     _check(made.before, made.after)

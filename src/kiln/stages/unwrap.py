@@ -11,7 +11,7 @@ from kiln.asset import Asset
 from kiln.errors import RecipeError
 from kiln.stages.stage import Context, Params, stage
 
-SPARSE = 0.5
+_SPARSE = 0.5
 """Share of the atlas under which the report says that it is ill used."""
 
 
@@ -38,7 +38,7 @@ def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
         context.note(note)
     context.measure(**result.measures)
     share = result.measures["utilization"]
-    if share < SPARSE:
+    if share < _SPARSE:
         context.note(
             f"islands fill only {share:.0%} of the atlas: its charts are too many or too awkward for {params.padding} px of padding"
         )

@@ -26,9 +26,15 @@ def generate(*pictures: Picture, **options: object) -> Generation:
 @pytest.mark.parametrize("method", ["inflate", "lathe", "extrude"])
 def test_does_what_is_asked(method: str) -> None:
     made = generate(picture(), method=method)
-    assert made.notes == (f"{method}: asked for",)
+    assert made.notes[0] == f"{method}: asked for"
     assert made.mesh.triangle_count == pytest.approx(10_000, rel=0.1)
     np.testing.assert_allclose(made.mesh.bounds[1][:2], (0.25, 1), atol=0.02)
+
+
+def test_a_block_is_said_to_be_one_unless_it_was_asked_for() -> None:
+    box = picture(wide=40)
+    assert generate(box, method="inflate").notes[1].startswith("boxiness 1.00: ")
+    assert generate(box, method="inflate", boxiness=0.0).notes == ("inflate: asked for",)
 
 
 def test_a_side_view_faces_its_own_camera() -> None:
@@ -72,5 +78,5 @@ def test_stops_when_told_to() -> None:
 
 def test_the_card_knows_its_options() -> None:
     schema = CARD.options.model_json_schema()["properties"]
-    assert {"method", "thickness", "bevel", "detail", "relief", "back"} == set(schema)
+    assert {"method", "thickness", "boxiness", "bevel", "detail", "relief", "back"} == set(schema)
     assert all(option["description"] for option in schema.values())

@@ -7,8 +7,8 @@ from kiln.asset import Mesh, Picture
 from kiln.asset.conventions import View
 from kiln.backends.silhouette.align import align_views
 from kiln.backends.silhouette.hull import build_hull
-from kiln.geometry.vectors import face_vectors
 from kiln.geometry.rasterize import rasterize
+from kiln.geometry.vectors import face_vectors
 
 SIZE = 240
 

@@ -11,7 +11,6 @@ class ClassicOptions(Options):
     """What the classic cutter lets one choose."""
 
     sensitivity: float = Field(1.0, ge=0.25, le=4, description="below 1 keeps less of what resembles the background, above 1 more")
-    keep_shadow: bool = Field(False, description="keep the soft shadow that the subject casts on the ground")
 
 
 CARD = Card(

@@ -12,6 +12,7 @@ from kiln.backends.classic.background import fit_background
 from kiln.backends.classic.segment import segment
 from kiln.backends.roles import Hints, Matte, Progress
 from kiln.errors import CutoutError
+from kiln.imaging.matte import border
 from kiln.imaging.matting import soft_edge
 
 _WORKING_SIDE = 512
@@ -112,8 +113,7 @@ def _alike_around(lab: Float32[np.ndarray, "h w 3"], marked: Bool[np.ndarray, "h
         near = np.linalg.norm(lab - color, axis=2) < _STROKE_MATCH
         _, parts = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)
         found = near & np.isin(parts, np.unique(parts[(strokes == stroke) & near]))
-        border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
-        alike |= found if border.mean() < 0.5 else False
+        alike |= found if border(found).mean() < 0.5 else False
     return alike
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from kiln.backends.classic.background import Background
+from kiln.imaging.matte import border, bounding_box
 
 _SEED = 20
 """For the k-means that GrabCut's colour models start from."""
@@ -16,6 +17,9 @@ _DITHER = 1.5
 
 _ITERATIONS = 2
 """GrabCut rounds; a third and fourth change fewer than 0.07 % of a picture's pixels."""
+
+_RIM = 8
+"""Pixels of certain background that GrabCut sees around the rest."""
 
 _CLEAR = 5.0
 """Lab units: what differs this much from a plain, noiseless background is the subject, if it is no thinner than 7 pixels."""
@@ -76,8 +80,8 @@ def _grab_cut(lab: np.ndarray, background: Background, labels: np.ndarray) -> UI
     # The dither keeps a plain background's colour model from having no width, and makes it as wide as the field is uncertain.
     dither = np.random.default_rng(_SEED).normal(128, _DITHER + background.slack / 2, lab.shape)
     difference = np.clip(lab - background.field + dither, 0, 255).astype(np.uint8)
-    rows, columns = (np.flatnonzero((labels != cv2.GC_BGD).any(axis=axis)) for axis in (1, 0))
-    window = np.s_[max(rows[0] - 8, 0) : rows[-1] + 9, max(columns[0] - 8, 0) : columns[-1] + 9]
+    top, bottom, left, right = bounding_box(labels != cv2.GC_BGD)
+    window = np.s_[max(top - _RIM, 0) : bottom + _RIM, max(left - _RIM, 0) : right + _RIM]
     part = np.ascontiguousarray(labels[window])
     cv2.setRNGSeed(_SEED)
     no_box = (0, 0, 1, 1)  # not looked at when the start is a mask
@@ -106,6 +110,6 @@ def _with_false_holes_filled(mask: np.ndarray, background: Background) -> Bool[n
     matching = np.bincount(parts.ravel(), weights=alike.ravel(), minlength=count) / np.maximum(areas, 1)
     shares = areas / max(1, int(np.count_nonzero(mask)))
     filled = (shares < _PINHOLE_SHARE) | (matching < np.where(shares < _SMALL_HOLE_SHARE, 0.75, 0.4))
-    filled[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = False
+    filled[border(parts)] = False
     filled[0] = False
     return mask | filled[parts]

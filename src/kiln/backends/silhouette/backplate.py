@@ -1,7 +1,7 @@
-"""Pictures that no camera took: the far side of a subject, and its sides.
+"""A picture that no camera took: the far side of a subject.
 
-The far side is the picture with its features (see features.py) dissolved into what surrounds them, sideways rather than up and down, with
-the surrounding material's grain. The sides are the picture without small patches.
+It is the picture with its features (see features.py) dissolved into what surrounds them, sideways rather than up and down, with the
+surrounding material's grain.
 """
 
 from __future__ import annotations
@@ -34,15 +34,6 @@ GRAIN = 0.012
 MOST_CARRIED = 0.06
 """Share by which that detail may lighten or darken; more of it shows the reflection as swirls."""
 
-SMALLEST_PATCH = 0.03
-"""Radius, in heights of the subject, of the smallest patch that a side may show."""
-
-SIDE_PIXELS = 300
-"""Height of the small picture whose median is taken; a median needs no more, and costs 15 ms there."""
-
-MOST_GRAIN = 10.0
-"""Levels of sRGB by which grain may lighten or darken a side. Filtered as encoded: grain is a visual quantity, and halos do not arise."""
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Backplate:
@@ -59,25 +50,6 @@ def plain_back(pixels: UInt8[np.ndarray, "height width 4"]) -> Backplate:
     inside = pixels[..., 3] > 127
     share = float(feature[inside].mean()) if inside.any() else 0.0
     return Backplate(pixels=_dissolve(pixels, feature), dissolved=share)
-
-
-def soft_sides(
-    pixels: UInt8[np.ndarray, "height width 4"], extended: UInt8[np.ndarray, "height width 4"]
-) -> UInt8[np.ndarray, "height width 4"]:
-    """The picture with every patch smaller than SMALLEST_PATCH gone into what surrounds it (a median), but its fine grain kept.
-
-    `extended` is the picture carried on beyond its outline, by `spread.extend`.
-    A side is painted with the picture reflected about its rim; whole eyes, spots and windows would show twice there, like an inkblot.
-    """
-    tall = _height(pixels[..., 3])
-    scale = min(1.0, SIDE_PIXELS / tall)
-    small = cv2.resize(extended[..., :3], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    window = 2 * max(1, round(SMALLEST_PATCH * tall * scale)) + 1
-    median = cv2.resize(cv2.medianBlur(small, window), pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    exact = extended[..., :3].astype(np.float32)
-    grain = np.clip(exact - cv2.GaussianBlur(exact, (0, 0), GRAIN * tall), -MOST_GRAIN, MOST_GRAIN)
-    soft = np.clip(cv2.GaussianBlur(median, (0, 0), GRAIN / 2 * tall) + grain, 0, 255)
-    return np.dstack([soft.astype(np.uint8), extended[..., 3]])
 
 
 def _dissolve(

@@ -37,11 +37,18 @@ SAME_COLOR, OTHER_COLOR = 6.0, 14.0
 MATERIAL = 2.0
 """Standard deviation, in pixels of the small picture, over which a material's colour is averaged."""
 
-DOUBTFUL, SURE = 2.0, 4.6
+DOUBTFUL, SURE = 1.4, 4.6
 """Costs of the walk above which a pixel may be, and is, a feature."""
 
-NEIGHBOURHOOD = 6
-"""Pixels (of the small picture) around a feature within which the doubtful goes with it: a cheek with its eye."""
+NEIGHBOURHOOD = 10
+"""Pixels (of the small picture) around a feature within which the doubtful goes with it: a cheek and a mouth with their eye."""
+
+SOLID, RING = 0.04, 0.1
+"""Shares of a filled outline that are holes: up to the first it may be a figure, from the second on it is a ring. Measured: portal 0.2."""
+
+LOWER, UPPER = 0.43, 0.49
+"""Heights between which features begin to go. Faces, badges and straps are above; belts, loincloths and shoes go around more or less, and a
+back that shows them again is better than one where they are smeared."""
 
 FIGURE, PANELS = 2.25, 3.0
 """Costs that 65 % of a subject stay below. Up to the first it is a figure with features, which all go. From the second on it is panels all
@@ -62,8 +69,9 @@ def feature_map(pixels: UInt8[np.ndarray, "height width 4"]) -> Float32[np.ndarr
     colors = cv2.medianBlur(np.ascontiguousarray(small[..., :3]), 5)
     lab = cv2.cvtColor(colors.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) * np.array([LIGHTNESS_WEIGHT, 1, 1], np.float32)
     cost, foreign = _walk(lab, inside)
-    share = _figure_share(cost, inside) * _front_share(lab, inside)
-    soft = cv2.GaussianBlur(_islands(cost * foreign * share, inside).astype(np.float32), (0, 0), 1.2)
+    share = _figure_share(cost, inside) * _front_share(lab, inside) * _solid_share(inside)
+    found = _islands(cost * foreign * share, inside) * _upper(inside)
+    soft = cv2.GaussianBlur(found, (0, 0), 1.2)
     return cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -91,6 +99,21 @@ def _islands(cost: Float32[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) 
     found = np.pad(((core > 0) | around).view(np.uint8), 8)
     closed = cv2.morphologyEx(found, cv2.MORPH_CLOSE, disc(4))[8:-8, 8:-8]
     return cv2.dilate(_filled(closed, inside), disc(2)) > 0
+
+
+def _solid_share(inside: Bool[np.ndarray, "h w"]) -> np.float32:
+    """1 for a subject without holes, 0 for a ring: a portal's far side is like this one."""
+    outer = cv2.findContours(inside.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    whole = cv2.drawContours(np.zeros(inside.shape, np.uint8), outer, -1, 1, cv2.FILLED)
+    holes = 1 - inside.sum() / max(int(whole.sum()), 1)
+    return np.float32(np.clip((RING - holes) / (RING - SOLID), 0, 1))
+
+
+def _upper(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h 1"]:
+    """1 over the upper part of the subject, 0 over the lower."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    height = 1 - (np.arange(len(inside), dtype=np.float32) - rows.min(initial=len(inside))) / max(len(rows), 1)
+    return np.clip((height - LOWER) / (UPPER - LOWER), 0, 1)[:, None].astype(np.float32)
 
 
 def _filled(mask: UInt8[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:

@@ -44,14 +44,21 @@ cut out of board from the side; swept back, they show their faces there."""
 STOUT, LONG = 1.7, 2.4
 """Length over width along the axes of inertia: beyond it a slanting staff or key would be bent like a bow."""
 
+TINY = 1e-12
 NEARLY_ONE = np.float32(1 - 1e-6)
 BACK = 0.9
 """Depth behind the outline over depth before it: bellies, noses and toes stand out to the front."""
 
 
+FOOT_HEIGHT = 0.13
+"""Metres, of a subject 1 m tall: thin parts this near the ground are feet or a base."""
+
+FOOT_DEPTH, FOOT_FORWARD = 0.9, 0.035
+"""How much deeper than round a foot is at the ground, as a share, and how far forward it reaches, metres."""
+
 BLOCK_EXPONENT = 7.0
-"""The profile's exponent in a block, 1 in a round body: over a straight section, where u falls as 1 - x², depth is full to within a tenth
-over nine tenths of the width, and the edge beyond is rounded."""
+"""The profile's exponent k in a block, 1 in a round body. Over a straight section, where u falls as 1 - x², squared depth is 1 - x^(2 k):
+depth is full to within a tenth over 0.89 of the width, and the edge beyond is rounded."""
 
 MITRE = 0.6
 """How far a block's profile follows the distance to the rim instead of u, which starts as a square at a convex corner and pinched it."""
@@ -65,24 +72,32 @@ as deep as it looks, a wide chest less deep than wide."""
 
 
 def inflate(outline: Outline, *, spacing: float, thickness: float = 1.0, boxiness: Boxiness | None = None) -> Solid:
-    """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth. Round unless given a boxiness."""
+    """The inflated solid on a grid of this spacing (metres); `thickness` multiplies its depth.
+
+    With a boxiness it is squared off by it and stands on feet; without, it is round all over, as the handle of a turned jug must be.
+    """
     grid = outline.sample(spacing)
     radius = float(np.sqrt(outline.area / np.pi))
     edge = float(np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (SPREAD_EDGE, COMPACT_EDGE)))
     depth = thickness * float(np.interp(outline.half_width / radius, (SLIM, ROUND), (1, ROUND_DEPTH)))
     u = solve(outline, spacing=spacing, level=FULLNESS * radius, edge=edge)
-    squared = np.float32(2 * depth**2) * u
+    stands = 0.0 if boxiness is None else _stout(outline) * (1 - boxiness.overall)
+    foot = np.float32(stands) * _foot(grid)
+    squared = np.float32(2 * depth**2) * u * np.square(1 + FOOT_DEPTH * foot * (1 - u / max(float(u.max()), TINY)))
+    middle = _swept(grid, SWEEP * _limbed(outline)) + np.float32(FOOT_FORWARD * _limbed(outline)) * foot
     if boxiness is not None:
         block = min(2 * BLOCK_DEPTH * radius, BLOCK_SIDE * min(outline.size)) / (1 + BACK)
         squared = _squared_off(squared, grid, boxiness, thickness * block)
-    return Solid(grid=grid, squared=beyond_rim(squared, grid), middle=_swept(grid, _sweep(outline)), back=BACK)
+    return Solid(grid=grid, squared=beyond_rim(squared, grid), middle=middle, back=BACK)
 
 
-def _squared_off(squared: Float32[np.ndarray, "nx ny"], grid: OutlineGrid, boxiness: Boxiness, block: float) -> Float32[np.ndarray, "nx ny"]:
+def _squared_off(
+    squared: Float32[np.ndarray, "nx ny"], grid: OutlineGrid, boxiness: Boxiness, block: float
+) -> Float32[np.ndarray, "nx ny"]:
     """Squared half depths S, at most T², as T² (1 - (1 - s)^k), s = S / T²: a superellipse across a straight section. The exponent k goes
     with the local boxiness, the half depth T (metres) towards `block` with the overall one. Near the rim it is k s, so the outline stays.
     """
-    box, full = _resample(boxiness.field, boxiness.grid, grid), float(squared.max())
+    box, full = _resample(boxiness.field, boxiness.grid, grid), max(float(squared.max()), TINY)
     round_off = squared / np.float32(full)
     into = np.clip(_even_distance(grid) / grid.distance.max(), 0, 1)
     s = round_off + MITRE * box * (into * (2 - into) - round_off)
@@ -98,11 +113,20 @@ def _even_distance(grid: OutlineGrid) -> Float32[np.ndarray, "nx ny"]:
     return np.asarray(grid.distance + (even - grid.distance) * np.clip(grid.distance / np.float32(3 * reach), 0, 1), np.float32)
 
 
-def _sweep(outline: Outline) -> float:
-    """How far back the subject's ends lie: SWEEP where it spreads, nothing where it is compact or long and thin."""
-    spread = np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (1, 0))
-    stout = np.interp(outline.inertia.length / outline.inertia.width, (STOUT, LONG), (1, 0))
-    return SWEEP * float(spread * stout)
+def _limbed(outline: Outline) -> float:
+    """1 for a figure with arms, wings or a tail that spread, 0 for what is compact, or long and thin."""
+    return float(np.interp(outline.solidity, (SPREAD_SOLIDITY, COMPACT_SOLIDITY), (1, 0))) * _stout(outline)
+
+
+def _stout(outline: Outline) -> float:
+    """1 for figures, 0 for what is long and thin: a slanting staff must stay straight, its end is no foot."""
+    return float(np.interp(outline.inertia.length / outline.inertia.width, (STOUT, LONG), (1, 0)))
+
+
+def _foot(grid: OutlineGrid) -> Float32[np.ndarray, "1 ny"]:
+    """1 on the ground, 0 from FOOT_HEIGHT on, smooth."""
+    low = np.clip(1 - grid.y() / np.float32(FOOT_HEIGHT), 0, 1)
+    return np.asarray(low * low * (3 - 2 * low), np.float32)
 
 
 def _swept(grid: OutlineGrid, sweep: float) -> Float32[np.ndarray, "nx ny"]:

@@ -17,7 +17,7 @@ from kiln.backends.silhouette.frame import HALF, PlacedView
 from kiln.backends.silhouette.register import outline_shift
 from kiln.backends.silhouette.skin import Skin
 from kiln.backends.silhouette.spread import extend
-from kiln.backends.silhouette.walk import TURNED, walked_places
+from kiln.backends.silhouette.walk import walked_places
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.rasterize import rasterize
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
@@ -45,6 +45,9 @@ view shows over the trunk do not lie quite where they are."""
 LEAST_WEIGHT = 1e-14
 """Raw weight below which a vertex is left to its neighbours' colour."""
 
+SEEN = (0.1, 0.47)
+"""Facing cosines over which a place goes from guessed to seen."""
+
 GRAZING = 0.25
 """Facing cosine below which a view does not tell whether something hides a vertex."""
 
@@ -55,7 +58,7 @@ SIGHT_ROUNDS = 12
 """Rounds of smoothing over which a view fades out before something that hides it: about twelve edges."""
 
 SOFTENS = (0.0, 0.02)
-"""Metres of walk from the rim over which the picture gives way to one without small features, for a subject 1 m tall."""
+"""Metres of walk from the rim over which the picture gives way to the far side's, whose features and rim light are gone."""
 
 WELL_COVERED = 0.985
 """Overlap of a picture's outline and the body's above which the picture fits as it is."""
@@ -73,12 +76,22 @@ def paint(mesh: Mesh, views: tuple[PlacedView, ...], *, back: Back = "plain") ->
         normals = skin.smoothed(smooth_normals(mesh), rounds=3)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         crossed = len({_azimuth(view) % 180 for view in views}) > 1
-        sides = [_Side(skin=skin, view=view, normals=normals, crossed=crossed, leads=view is views[0]) for view in views]
+        sides = [
+            _Side(
+                skin=skin,
+                view=view,
+                normals=normals,
+                crossed=crossed,
+                leads=view is views[0],
+                shift=_misfit(mesh, view) if len(views) > 1 else None,
+            )
+            for view in views
+        ]
         layers = [
             _layers(side, found.result(), guess_far=_opposite(side.view) not in _azimuths(views))
             for side, found in zip(sides, pictures, strict=True)
         ]
-    sight = np.max([_smoothstep(side.facing, 0.1, TURNED + 0.1) * side.open for side in sides], axis=0)
+    sight = np.max([_smoothstep(side.facing, *SEEN) * side.open for side in sides], axis=0)
     projections = _normalized(list(chain.from_iterable(layers)))
     painted = replace(mesh, projections=projections, seen=np.clip(sight, 0, 1).astype(np.float32))
     return replace(painted, colors=_vertex_colors(painted, skin))
@@ -102,10 +115,13 @@ def _pictures(view: PlacedView, *, back: Back) -> _Pictures:
 def _layers(near: _Side, pictures: _Pictures, *, guess_far: bool) -> list[Projection]:
     """The view's picture, what takes over from it on the side, and the guess behind it."""
     soft = _smoothstep(near.walk[1], *SOFTENS)
-    layers = [
-        Projection(pixels=pictures.own, uvs=near.uvs, weights=near.weights * (1 - soft)),
-        Projection(pixels=pictures.far, uvs=near.uvs, weights=near.weights * soft),
-    ]
+    if pictures.far is pictures.own:
+        layers = [Projection(pixels=pictures.own, uvs=near.uvs, weights=near.weights)]
+    else:
+        layers = [
+            Projection(pixels=pictures.own, uvs=near.uvs, weights=near.weights * (1 - soft)),
+            Projection(pixels=pictures.far, uvs=near.uvs, weights=near.weights * soft),
+        ]
     if guess_far:
         far = replace(near, guessed=True, leads=False)
         layers.append(Projection(pixels=pictures.far, uvs=far.uvs, weights=far.weights))
@@ -143,6 +159,9 @@ class _Side:
 
     leads: bool
     """Whether this view goes on around the side where no view looks across it."""
+
+    shift: Float32[np.ndarray, "height width 2"] | None
+    """What `_misfit` found."""
 
     guessed: bool = False
 
@@ -187,12 +206,10 @@ class _Side:
     def uvs(self) -> Float32[np.ndarray, "vertices 2"]:
         """Where each vertex lies in the picture."""
         uvs = self.view.project(self.walk[0] if self.leads or self.crossed else self.skin.mesh.positions)
-        body, subject = _image(self.skin.mesh, self.view), self.view.picture.alpha > HALF
-        if (body & subject).sum() >= WELL_COVERED * (body | subject).sum():
+        if self.shift is None:
             return uvs
-        shift = outline_shift(body, subject)
         size = np.array((self.view.picture.width, self.view.picture.height), np.float32)
-        return (uvs + sample_bilinear(shift, uvs) / size).astype(np.float32)
+        return (uvs + sample_bilinear(self.shift, uvs) / size).astype(np.float32)
 
 
 def _smoothstep(x: Float32[np.ndarray, " n"], low: float, high: float) -> Float32[np.ndarray, " n"]:
@@ -200,11 +217,13 @@ def _smoothstep(x: Float32[np.ndarray, " n"], low: float, high: float) -> Float3
     return t * t * (3 - 2 * t)
 
 
-def _image(mesh: Mesh, view: PlacedView) -> Bool[np.ndarray, "height width"]:
-    """The pixels of the picture that the mesh covers."""
+def _misfit(mesh: Mesh, view: PlacedView) -> Float32[np.ndarray, "height width 2"] | None:
+    """How far (pixels) each pixel of the body lies from where the view's picture shows it; None where the picture fits as it is."""
     width, height = view.picture.width, view.picture.height
     points = view.project(mesh.positions).astype(np.float64) * (width, height)
-    return rasterize(points, mesh.triangles, width=width, height=height).triangle >= 0
+    body = rasterize(points, mesh.triangles, width=width, height=height).triangle >= 0
+    subject = view.picture.alpha > HALF
+    return None if (body & subject).sum() >= WELL_COVERED * (body | subject).sum() else outline_shift(body, subject)
 
 
 def _unhidden(mesh: Mesh, view: PlacedView, towards: Float32[np.ndarray, " 3"], *, size: int = 512) -> Bool[np.ndarray, " vertices"]:

@@ -1,7 +1,7 @@
 """How block-like a subject is, place by place: 1 beside the long straight sides of a crate or a house, 0 in heads, limbs and wings.
 
-A side is a long straight edge of the convex hull that the outline follows closely. A crate's outline follows all of its hull's edges, fittings
-or not; a figure's follows none for long, since its hull bridges the gaps between its limbs; a ball's hull has no long edges.
+A side is a long straight edge of the convex hull that the outline follows closely. A crate's outline follows all of its hull's edges,
+fittings or not; a figure's follows none for long, since its hull bridges the gaps between its limbs; a ball's hull has no long edges.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REACH_RIM = 0.03
 """The same for the change to thin parts."""
 
 FEW, MANY = 0.1, 0.3
-"""A subject of whose body this little lies beside sides is boxy there only, of one with this much the rest is boxy too: its roof, its lid."""
+"""A body of which so little lies beside sides is boxy there only; one with so much is boxy all over: its roof and its lid too."""
 
 LIMBED, COMPACT = 0.75, 0.85
 """Share of the area that belongs to the body: no block has this much in limbs, stems and gaps; one this compact can be."""

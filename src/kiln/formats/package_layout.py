@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from kiln.asset import Material, Mesh
-from kiln.formats.gltf_write import Part, Slot, Surface, surface_maps, write_glb, write_gltf
+from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb, write_gltf
 
 
 def model_path(name: str) -> str:
@@ -44,7 +44,7 @@ def texture_pixels(name: str, materials: Sequence[Material]) -> dict[str, UInt8[
     """Each texture's pixels by its path."""
     pixels: dict[str, UInt8[np.ndarray, "..."]] = {}
     for number, material in enumerate(materials):
-        maps: dict[str, UInt8[np.ndarray, "..."]] = dict(surface_maps(material).items())
+        maps: dict[str, UInt8[np.ndarray, "..."]] = dict(material_maps(material).items())
         if material.guessed is not None:
             maps["guessed"] = material.guessed
         pixels |= {texture_path(name, what, material=number, materials=len(materials)): found for what, found in maps.items()}
@@ -66,8 +66,10 @@ def model_files(
     `textures` holds the PNG files of `texture_pixels`, so nothing is encoded twice. With `gltf`, LOD0 also as .gltf that refers to them.
     """
     paths = _slots(name, materials)
-    embedded = [Surface(material=m, images={s: textures[p] for s, p in used.items()}) for m, used in zip(materials, paths, strict=True)]
-    linked = [Surface(material=m, images=dict(used)) for m, used in zip(materials, paths, strict=True)]
+    embedded = [
+        EncodedMaterial(material=m, images={s: textures[p] for s, p in used.items()}) for m, used in zip(materials, paths, strict=True)
+    ]
+    linked = [EncodedMaterial(material=m, images=dict(used)) for m, used in zip(materials, paths, strict=True)]
     files = {model_path(name): write_glb([Part(name=name, mesh=mesh)], embedded)}
     for level, lod in enumerate(lods, start=1):
         files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked)
@@ -87,6 +89,6 @@ def _slots(name: str, materials: Sequence[Material]) -> list[dict[Slot, str]]:
     """For each material, the path of each of its maps."""
     count = len(materials)
     return [
-        {slot: texture_path(name, slot, material=number, materials=count) for slot in surface_maps(material)}
+        {slot: texture_path(name, slot, material=number, materials=count) for slot in material_maps(material)}
         for number, material in enumerate(materials)
     ]

@@ -9,21 +9,20 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.asset import Mesh
+from kiln.geometry.areas import triangle_areas, uv_areas
 from kiln.geometry.rasterize import Fragments, rasterize_uvs
 from kiln.geometry.topology import label_components
-from kiln.geometry.vectors import face_vectors
 from kiln.kernels.weld import equal_rows
-from kiln.render.view import doubled_areas
 
-_ZERO_AREA = 1e-12
-"""Twice a triangle's share of the texture, below which it holds no texel even at 65,536 px."""
+_ZERO_AREA = 5e-13
+"""A triangle's share of the texture, below which it holds no texel even at 65,536 px."""
 
 _OUTSIDE = 1e-5
 """UV units beyond the texture's edge that rounding may cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class UvLayout:
     """Numbers about one UV layout on a texture of a given size."""
 
     utilization: float
@@ -50,20 +49,20 @@ class Layout:
     """Its standard deviation over its mean."""
 
 
-def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments | None = None) -> Layout:
+def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments | None = None) -> UvLayout:
     """Measure the mesh's UVs on a width x height map. `fragments` saves time when the caller has rasterized the UVs already."""
     uvs = _uvs(mesh)
     fragments = fragments or rasterize_uvs(mesh, width=width, height=height)
     covered = fragments.triangle >= 0
     labels, charts = chart_labels(mesh)
-    doubled = doubled_areas(uvs.astype(np.float64), mesh.triangles)
-    mean, deviation = _density(mesh, doubled * width * height)
+    areas = uv_areas(mesh)
+    mean, deviation = _density(mesh, np.abs(areas) * width * height)
     outside = np.any((uvs < -_OUTSIDE) | (uvs > 1 + _OUTSIDE), axis=1)
-    return Layout(
+    return UvLayout(
         utilization=float(covered.mean()),
         overlap_texels=_overlaps(mesh, fragments),
-        flipped=int(min((doubled > 0).sum(), (doubled < 0).sum())),
-        zero_area=int((np.abs(doubled) < _ZERO_AREA).sum()),
+        flipped=int(min((areas > 0).sum(), (areas < 0).sum())),
+        zero_area=int((np.abs(areas) < _ZERO_AREA).sum()),
         outside=int(outside[mesh.triangles].any(axis=1).sum()),
         charts=charts,
         gutter_px=_gutter(np.where(covered, labels[fragments.triangle], -1).astype(np.int32)),
@@ -92,13 +91,13 @@ def _overlaps(mesh: Mesh, fragments: Fragments) -> int:
     return int((fragments.triangle != np.where(last >= 0, mesh.triangle_count - 1 - last, -1)).sum())
 
 
-def _density(mesh: Mesh, doubled_texels: Float64[np.ndarray, " triangles"]) -> tuple[float, float]:
-    """Mean and standard deviation of texels per metre, weighted by area."""
-    area = np.linalg.norm(face_vectors(mesh), axis=1) / 2
+def _density(mesh: Mesh, texels: Float64[np.ndarray, " triangles"]) -> tuple[float, float]:
+    """Mean and standard deviation of texels per metre, weighted by area; texels are those of each triangle."""
+    area = triangle_areas(mesh)
     solid = area > 1e-12 * max(mesh.diagonal, 1e-30) ** 2
     if not solid.any():
         return 0.0, 0.0
-    density = np.sqrt(np.abs(doubled_texels[solid]) / 2 / area[solid])
+    density = np.sqrt(texels[solid] / area[solid])
     mean = float(np.average(density, weights=area[solid]))
     return mean, float(np.sqrt(np.average((density - mean) ** 2, weights=area[solid])))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.proof.layout import measure_layout
+from kiln.proof.uv_layout import measure_layout
 from shapes import mesh
 
 
