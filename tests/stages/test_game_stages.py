@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -95,3 +96,10 @@ def test_place_moves_everything_alike():
     for moved in (made.source, made.mesh, *made.lods, *made.hulls):
         assert moved.bounds[0].tolist() == [-1, 0, -1] and moved.bounds[1].tolist() == [1, 2, 1]
     assert context.measures == {"height": 2, "scale": 2}
+
+
+def test_a_pile_of_loose_triangles_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["kiln.stages.repair"], "MOST_PARTS", 1)
+    loose = mesh(np.eye(3).repeat(2, axis=0) + np.tile([[0.0], [5.0]], (3, 1)), [(0, 2, 4), (1, 3, 5)])
+    with pytest.raises(ModelError, match="2 loose pieces"):
+        find("repair")(Asset(name="loose", source=loose))

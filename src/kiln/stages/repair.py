@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from kiln.geometry.topology import Topology
 
 
+MOST_PARTS = 100_000
+"""A source in more pieces is a pile of loose triangles: a million of them took the game stages 166 s, to no use."""
+
+
 class RepairParams(Params):
     """What counts as a defect, as shares of the source's bounding box's diagonal; 0 leaves a step out."""
 
@@ -32,6 +36,10 @@ def repair(asset: Asset, params: RepairParams, context: Context) -> Asset:
     made = mend(asset.source, weld_tolerance=params.weld, cracks=params.cracks, floaters=params.floaters, holes=params.holes)
     if made.after.degenerate_triangles >= made.after.triangles:
         raise ModelError("repair: the mesh has no surface: every triangle has two corners at one point or no area")
+    if made.after.components > MOST_PARTS:
+        raise ModelError(
+            f"repair: the mesh is {made.after.components:,} loose pieces, no surface: join its vertices, or make a mesh of it first"
+        )
     _check(made.before, made.after)
     for sentence in made.notes:
         context.note(sentence)

@@ -110,7 +110,9 @@ def _solid_share(inside: Bool[np.ndarray, "h w"]) -> np.float32:
 
 
 def _upper(inside: Bool[np.ndarray, "h w"]) -> Float32[np.ndarray, "h 1"]:
-    """1 over the upper part of the subject, 0 over the lower."""
+    """1 over the upper part of the subject, 0 over the lower; 1 all over a bust, which the picture's lower border cuts off."""
+    if inside[-1].any():
+        return np.ones((len(inside), 1), np.float32)
     rows = np.flatnonzero(inside.any(axis=1))
     height = 1 - (np.arange(len(inside), dtype=np.float32) - rows.min(initial=len(inside))) / max(len(rows), 1)
     return np.clip((height - LOWER) / (UPPER - LOWER), 0, 1)[:, None].astype(np.float32)
