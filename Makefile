@@ -19,8 +19,8 @@ test-long: check validators        ## everything, the slow ones too
 	$(BIN)/pytest
 
 check: $(VENV)/.installed-dev      ## format, lint, types, layers
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks docs
+	$(BIN)/ruff check src tests examples benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

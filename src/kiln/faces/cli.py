@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -225,8 +226,24 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(table)
 
 
+def run() -> None:
+    """The console script.
+
+    It leaves without the interpreter's tear-down: everything is written and flushed, and taking apart half a gigabyte of arrays and a
+    compiler, piece by piece, would take 0.4 s.
+    """
+    code = 0
+    try:
+        main()
+    except SystemExit as done:
+        code = int(done.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def main() -> None:
-    """The console script: errors become a sentence on stderr and the documented exit code."""
+    """Do what the command line says and exit: errors become a sentence on stderr and the documented exit code."""
     try:
         kiln(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -14,7 +14,7 @@ from kiln.geometry.normals import smooth_normals, with_normals
 from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.trace import Scene
 from kiln.geometry.vectors import face_vectors, unit_vectors
-from kiln.kernels import in_threads
+from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import encode_normals, interpolate_rows, nearest_facing
 
 _SLAB = 1 << 18
@@ -103,12 +103,16 @@ def trace_texels(mesh: Mesh, target: Target, *, size: int) -> TexelHits:
     low = SurfacePoints(triangle=fragments.triangle.reshape(-1)[texel], bary=fragments.bary.reshape(-1, 2)[texel])
     normals = smooth_normals(mesh)
     cage = cage_distance(mesh, normals, target.scene)
-    found, bary, missed = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32), 0
-    for start in range(0, len(texel), _SLAB):
+    found, bary = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32)
+
+    def trace(start: int) -> int:
         rows = slice(start, start + _SLAB)
         search = _Search(target, low[rows].take(mesh, mesh.positions), unit_vectors(low[rows].take(mesh, normals)), mesh.diagonal)
-        missed += search.run(cage)
+        missed = search.run(cage)
         found[rows], bary[rows] = search.triangle, search.bary
+        return missed
+
+    missed = sum(map_in_threads(trace, range(0, len(texel), _SLAB)))
     hit = np.flatnonzero(found >= 0)
     source = SurfacePoints(triangle=found[hit], bary=bary[hit])
     return TexelHits(size=size, texel=texel[hit], low=low[hit], source=source, covered=len(texel), missed=missed, cage=cage)

@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int32, Int64
 from kiln.geometry.bake import Target, TexelHits
 from kiln.geometry.trace import Scene
 from kiln.geometry.vectors import unit_vectors
-from kiln.kernels import in_threads
+from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import gather_openness, scatter_directions
 
 _STEP = 2
@@ -53,9 +53,12 @@ def openness(hits: TexelHits, target: Target, *, rays: int) -> Float32[np.ndarra
     sixteenth = _LATTICE[(row // _STEP) % 4, (column // _STEP) % 4]
     square = sobol_square(16 * rays)
     free = np.empty(len(chosen), np.float32)
-    for k in range(16):
+
+    def look_up(k: int) -> None:
         rows = np.flatnonzero(sixteenth == k)
         free[rows] = _free(target.scene, origins[rows], normals[rows], square[k * rays : (k + 1) * rays])
+
+    map_in_threads(look_up, range(16))
     return _window_means(hits, target, block, np.column_stack([free, points]))
 
 

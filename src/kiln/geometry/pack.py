@@ -33,11 +33,11 @@ _TURNS = 4
 _FIRST_FILL = 0.55
 """Share of the atlas at the first try."""
 
-_STEP = 1.01
-"""How much larger the charts must be for another try: 2 % of their area."""
+_STEP = 1.015
+"""How much larger the charts must be for another try: 3 % of their area."""
 
-_ORDERS = 10
-"""Orders tried at a size before giving up."""
+_ORDERS = 6
+"""Orders tried at a size before giving up: 10 gain 1 % of the atlas and take half as long again."""
 
 _PLACEMENTS = 1500
 """Charts times orders tried at a size: of thousands of charts one order is as good as another, and each takes seconds."""

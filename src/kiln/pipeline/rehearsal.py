@@ -1,4 +1,4 @@
-"""Compiles kernels ahead: the first run after an installation uses the second core for what its later stages will need.
+"""Gets ready what later stages need while earlier ones work: modules in a thread, and after an installation compiled kernels.
 
 Kernels are compiled when they are first called, and cached on disk; all of them take about 20 s of one core, once. While a cold run works
 on its first stages, a child process rehearses later ones on a mesh of a few triangles and so fills the cache for them.
@@ -6,6 +6,7 @@ on its first stages, a child process rehearses later ones on a mesh of a few tri
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,29 @@ from kiln.asset import Asset, Material, Mesh, Picture
 STAGES = ("simplify", "bake", "export")
 """What the child rehearses, in this order: the slowest to compile first."""
 
+MODULES = (
+    "kiln.geometry.simplify",
+    "kiln.geometry.hulls",
+    "kiln.geometry.unwrap",
+    "kiln.geometry.occlusion",
+    "kiln.render.surface",
+    "kiln.geometry.lods",
+    "kiln.formats.package",
+    "kiln.formats.gltf_write",
+    "kiln.proof.preview",
+    "kiln.proof.measure",
+    "kiln.proof.page",
+)
+"""What stages import when they start; imported while the first ones work, 0.3 s of a run."""
+
 _MAP_TEXELS = 256
 
 
 class Rehearsal:
-    """A child process that rehearses, if the kernels are not compiled yet. A stage that is being rehearsed waits for it."""
+    """A child process that rehearses, if the kernels are not compiled yet; a stage that is being rehearsed waits for it."""
 
     def __init__(self) -> None:
+        threading.Thread(target=_import_ahead, daemon=True).start()
         self._done = {name: threading.Event() for name in STAGES}
         self._is_cold = _is_cold()
         if self._is_cold:
@@ -52,6 +69,11 @@ class Rehearsal:
                     self._done[line.strip()].set()
         for event in self._done.values():  # however the child ended, nobody must wait for it any longer
             event.set()
+
+
+def _import_ahead() -> None:
+    for module in MODULES:
+        importlib.import_module(module)
 
 
 def _is_cold() -> bool:

@@ -38,7 +38,7 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
     from kiln.geometry.bake import Target, trace_texels
     from kiln.geometry.occlusion import openness
-    from kiln.kernels import in_threads
+    from kiln.kernels import map_in_threads
     from kiln.render.surface import ready_for_surface
 
     if asset.mesh is None or asset.mesh.tangents is None or asset.atlas_size is None:
@@ -51,7 +51,7 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     free = openness(hits, target, rays=1 << (params.ao_rays - 1).bit_length()) if params.ao else None
     context.progress(0.8, "maps")
     texels = _Texels(mesh=asset.mesh, target=target, materials=asset.source_materials, hits=hits, free=free)
-    in_threads(texels.look_up, len(hits.texel), at_least=_SLAB)
+    map_in_threads(texels.look_up, range(0, len(hits.texel), _SLAB))
     return replace(asset, material=texels.material(asset.name))
 
 
@@ -80,16 +80,13 @@ class _Texels:
         self.guessed = None if target.mesh.seen is None else np.empty(count, np.uint8)
         self.alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = next((m.alpha_mode for m in materials if m.alpha_mode != "OPAQUE"), "OPAQUE")
 
-    def look_up(self, first: int, last: int) -> None:
-        """Fill in texels first to last - 1, a slab at a time."""
-        for start in range(first, last, _SLAB):
-            self._look_up(slice(start, min(start + _SLAB, last)))
-
-    def _look_up(self, rows: slice) -> None:
+    def look_up(self, first: int) -> None:
+        """Fill in a slab of texels."""
         from kiln.geometry.bake import tangent_normals
         from kiln.imaging.color import linear_to_srgb
         from kiln.render.surface import surface_at
 
+        rows = slice(first, first + _SLAB)
         surface = surface_at(self.target.mesh, self.materials, self.hits.source[rows])
         self.base_color[rows, :3] = linear_to_srgb(surface.base_color[:, :3])
         self.base_color[rows, 3] = 255 if self.alpha_mode == "OPAQUE" else _bytes(surface.base_color[:, 3])
@@ -106,19 +103,22 @@ class _Texels:
     def material(self, name: str) -> Material:
         """The maps, filled whole from the nearest covered texels."""
         from kiln.imaging.dilate import nearest_covered
+        from kiln.kernels import map_in_threads
 
         size = self.hits.size
         number = np.full(size * size, -1, np.int32)
         number[self.hits.texel] = np.arange(len(self.hits.texel), dtype=np.int32)
         number = number[nearest_covered((number >= 0).reshape(size, size))]
+        maps = (self.base_color, self.normal, self.orm, self.emissive, self.guessed)
+        base_color, normal, orm, emissive, guessed = map_in_threads(lambda texels: None if texels is None else texels[number], maps)
         return Material(
             name=name,
-            base_color=self.base_color[number],
-            normal=self.normal[number],
-            orm=self.orm[number],
-            emissive=None if self.emissive is None else self.emissive[number],
+            base_color=base_color,
+            normal=normal,
+            orm=orm,
+            emissive=emissive,
             emissive_factor=(0.0, 0.0, 0.0) if self.emissive is None else (1.0, 1.0, 1.0),
-            guessed=None if self.guessed is None else self.guessed[number],
+            guessed=guessed,
             alpha_mode=self.alpha_mode,
             double_sided=any(material.double_sided for material in self.materials),
         )

@@ -30,7 +30,7 @@ class SilhouetteOptions(Options):
     bevel: float = Field(
         1.0, ge=0.0, le=4.0, description="Width of an extrusion's bevelled edge as a factor of the natural one; 0 is a sharp edge"
     )
-    detail: int = Field(280_000, ge=10_000, le=2_000_000, description="Triangles of the dense mesh, about")
+    detail: int = Field(220_000, ge=10_000, le=2_000_000, description="Triangles of the dense mesh, about")
     relief: float = Field(
         1.0, ge=0.0, le=4.0, description="Height of the fine relief taken from the picture's shading, as a factor; 0 is off"
     )

@@ -28,7 +28,7 @@ from kiln.geometry.polygonize import polygonize
 ROUNDNESS = 1.15
 """The exponent q: 1 is an ellipse; 1.15 is a little fuller, as limbs and trunks are."""
 
-FRONT_SHARE = 0.485
+FRONT_SHARE = 0.7
 """How much the front's outline counts where front and back disagree. Astronaut, whose two overlap by 0.87: overlaps of front and back with
 the body are 0.93 and 0.93 at 0.485, 0.96 and 0.90 at 0.7."""
 
