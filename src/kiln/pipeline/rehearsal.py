@@ -19,7 +19,7 @@ import numpy as np
 
 from kiln.asset import Asset, Material, Mesh, Picture
 
-STAGES = ("simplify", "bake", "export")
+STAGES = ("simplify", "export")
 """What the child rehearses, in this order: the slowest to compile first."""
 
 MODULES = (
@@ -59,7 +59,7 @@ class Rehearsal:
         if not self._is_cold or stage not in self._done:
             return
         if stage == STAGES[0] and not self._done[stage].is_set():
-            rehearse_unwrap()
+            rehearse_here()
         self._done[stage].wait()
 
     def _listen(self, child: subprocess.Popen[str]) -> None:
@@ -87,23 +87,28 @@ def rehearse(told: Callable[[str], None]) -> None:
     """Run STAGES on tiny assets, telling each one's name when it is done."""
     from kiln import stages
 
-    block = _block()
-    stages.simplify(Asset(name="rehearsal", source=block), triangles=100)
+    stages.simplify(Asset(name="rehearsal", source=_block()), triangles=100)
     told("simplify")
-    ready = Asset(name="rehearsal", source=block, source_materials=(Material(metallic_factor=0.0),), mesh=_square(), atlas_size=_MAP_TEXELS)
-    baked = stages.bake(ready)
-    told("bake")
+    square = np.full((_MAP_TEXELS, _MAP_TEXELS), 128, np.uint8)
+    material = Material(base_color=np.dstack([square] * 4), normal=np.dstack([square] * 3), orm=np.dstack([square] * 3), guessed=square)
     with tempfile.TemporaryDirectory() as folder:
-        stages.export(baked, out=Path(folder))
+        stages.export(replace(_unwrapped(), material=material), out=Path(folder))
     told("export")
 
 
-def rehearse_unwrap() -> None:
-    """Unwrap a tiny mesh."""
+def rehearse_here() -> None:
+    """Unwrap and bake tiny assets."""
     from kiln import stages
 
     block = _block()
     stages.unwrap(Asset(name="rehearsal", source=block, mesh=block), size=_MAP_TEXELS, padding=1)
+    stages.bake(_unwrapped())
+
+
+def _unwrapped() -> Asset:
+    """An asset whose game mesh is a finished square before its source."""
+    material = Material(roughness_factor=0.8, metallic_factor=0.0)
+    return Asset(name="rehearsal", source=_block(), source_materials=(material,), mesh=_square(), atlas_size=_MAP_TEXELS)
 
 
 def _block() -> Mesh:
