@@ -40,11 +40,11 @@ QUALITY = (
 )
 
 
-def run_measured(command: list[str]) -> dict[str, Any]:
+def run_measured(command: list[str], **environment: str) -> dict[str, Any]:
     """Wall seconds, and peak memory in MB of the process or its largest child; stdout as text."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, stderr=err)
+        child = subprocess.Popen(command, stdout=out, stderr=err, env=os.environ | environment)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -67,6 +67,13 @@ def kiln_task(arguments: list[str], *, repeats: int) -> dict[str, Any]:
         "peak_mb": round(max(run["peak_mb"] for run in runs)),
         "quality": {name: measures.get(name) for name in QUALITY},
     }
+
+
+def first_run(picture: Path) -> float:
+    """Wall seconds of the first `kiln make` after an installation, which compiles the kernels."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.executable).with_name("kiln")), "make", str(picture), "--quiet", "--out", f"{folder}/out"]
+        return round(run_measured(command, NUMBA_CACHE_DIR=f"{folder}/cache")["seconds"], 2)
 
 
 def blender_task(python: str, source: Path, *, triangles: int) -> dict[str, Any]:
@@ -96,6 +103,7 @@ def as_markdown(results: dict[str, Any]) -> str:
     for name, task in results["kiln"].items():
         cells = [_short(task["quality"][key]) for key in QUALITY]
         lines.append(f"| {name} | {task['seconds']} | {task['peak_mb']} | " + " | ".join(cells) + " |")
+    lines.append(f"\nThe first run after an installation, which compiles the kernels: {results['first run']} s.")
     if "blender" in results:
         peer = results["blender"]
         steps = ", ".join(f"{name} {seconds}" for name, seconds in peer["steps"].items())
@@ -123,6 +131,7 @@ def main() -> None:
     results: dict[str, Any] = {"machine": machine(), "kiln": {}}
     pictures = sorted(options.pictures.glob("*.png"))
     kiln_task(["make", str(pictures[0])], repeats=1)
+    results["first run"] = first_run(pictures[0])
     for picture in pictures:
         results["kiln"][f"make {picture.stem}"] = kiln_task(["make", str(picture)], repeats=options.repeats)
         print(picture.stem, results["kiln"][f"make {picture.stem}"], flush=True)

@@ -21,6 +21,7 @@ VIEWS = 4
 
 
 def main() -> None:
+    """Make every example and draw the images."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
     (HERE / "images").mkdir(exist_ok=True)
     packages = {path.stem: kiln.make(path, out=out) for path in sorted(EXAMPLES.glob("*.png"))}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from kiln.geometry.topology import Edges, next_corners
+from kiln.geometry.topology import Edges, find_edges, next_corners
 from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
 
 _APART = 1e-5
 """How far sheets that touched along an edge are moved apart, as a share of the diagonal: a hundred times float32's rounding, and far less
 than a texel."""
+
+
+_ROUNDS = 4
+"""Of cutting doubled edges: a triangle is cut once a round, and has three edges."""
 
 
 def split_non_manifold(
@@ -49,6 +53,49 @@ def _pair_crowded(edges: Edges, positions: Float64[np.ndarray, "points 3"]) -> I
     begins = np.flatnonzero((np.diff(low, prepend=-1) != 0) | (np.diff(high, prepend=-1) != 0))
     pairs = np.empty((len(crowded), 2), np.int32)
     return pairs[: pair_crowded(positions, edges.triangles, crowded, np.append(begins, len(crowded)), pairs)]
+
+
+def part_doubled_edges(
+    points: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"]
+) -> tuple[Float32[np.ndarray, "more 3"], Int32[np.ndarray, "more_triangles 3"]]:
+    """The surface with a middle point on every further edge between two points that an edge joins already.
+
+    Such edges are left when sheets meet at an edge and go on together at both its ends, so that no point can be split; decimation makes
+    them of thin bridges. Triangles given first stay in place, new ones follow.
+    """
+    for _ in range(_ROUNDS):
+        edges = find_edges(faces, point_count=len(points))
+        if not edges.non_manifold_count:
+            break
+        points, faces = _with_middles(edges, points, faces)
+    return points, faces
+
+
+def _with_middles(
+    edges: Edges, points: Float32[np.ndarray, "points 3"], faces: Int32[np.ndarray, "triangles 3"]
+) -> tuple[Float32[np.ndarray, "more 3"], Int32[np.ndarray, "more_triangles 3"]]:
+    """One round: of the edges between the same points all but the first are cut, each triangle at most once."""
+    cut = faces.copy()
+    added: list[tuple[int, int, int]] = []
+    middles: list[np.ndarray] = []
+    joined: set[tuple[int, int]] = set()
+    touched: set[int] = set()
+    for pair in _pair_crowded(edges, points.astype(np.float64)).tolist():
+        a, b = int(edges.starts[pair[0]]), int(edges.stops[pair[0]])
+        edge, sides = (min(a, b), max(a, b)), {half // 3 for half in pair}
+        if edge not in joined or touched & sides:
+            joined.add(edge)
+            continue
+        touched |= sides
+        middle = len(points) + len(middles)
+        middles.append((points[a] + points[b]) / 2)
+        for triangle, corner in (divmod(half, 3) for half in pair):
+            start, stop, tip = np.roll(faces[triangle], -corner).tolist()
+            cut[triangle] = start, middle, tip
+            added.append((middle, stop, tip))
+    if not added:
+        return points, faces
+    return np.concatenate([points, np.array(middles, np.float32)]), np.concatenate([cut, np.array(added, np.int32)])
 
 
 def crowded_points(edges: Edges) -> Bool[np.ndarray, " points"]:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int32
 from kiln.asset import Mesh
 from kiln.geometry.collapse import Collapsing
 from kiln.geometry.lods import coarsen
-from kiln.geometry.manifold import crowded_points, moved_apart, split_non_manifold
+from kiln.geometry.manifold import crowded_points, moved_apart, part_doubled_edges, split_non_manifold
 from kiln.geometry.topology import find_edges, has_repeated_corner, is_duplicate, welded_points
 from kiln.kernels.topology import sort_corners
 from kiln.kernels.weld import equal_rows
@@ -35,7 +35,8 @@ def simplify(mesh: Mesh, *, triangles: int) -> Mesh:
     if len(faces) > 2 * coarse:
         points, faces = _coarse(points, faces, coarse)
     faces, origin = split_non_manifold(find_edges(faces, point_count=len(points)), points)
-    collapsing = Collapsing(points[origin].astype(np.float64), faces)
+    points, faces = part_doubled_edges(points[origin], faces)
+    collapsing = Collapsing(points.astype(np.float64), faces)
     collapsing.drop_needles()
     collapsing.to(triangles, at_any_price=True)
     collapsing.drop_needles()

@@ -52,6 +52,7 @@ def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     context.progress(0.8, "maps")
     texels = _Texels(mesh=asset.mesh, target=target, materials=asset.source_materials, hits=hits, free=free)
     map_in_threads(texels.look_up, range(0, len(hits.texel), _SLAB))
+    context.note(f"maps of {asset.atlas_size} x {asset.atlas_size} texels from {len(hits.texel):,} places on the source")
     return replace(asset, material=texels.material(asset.name))
 
 

@@ -38,8 +38,7 @@ def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
         context.note(note)
     context.measure(**result.measures)
     share = result.measures["utilization"]
+    context.note(f"{result.measures['charts']:.0f} charts fill {share:.0%} of {params.size} x {params.size} texels")
     if share < _SPARSE:
-        context.note(
-            f"islands fill only {share:.0%} of the atlas: its charts are too many or too awkward for {params.padding} px of padding"
-        )
+        context.note(f"that is little: the charts are too many or too awkward for {params.padding} px of padding")
     return replace(asset, mesh=result.mesh, atlas_size=params.size)
