@@ -8,11 +8,12 @@ from kiln.backends.silhouette.backplate import plain_back
 from kiln.backends.silhouette.frame import PictureFrame, PlacedView
 from kiln.backends.silhouette.paint import paint
 from kiln.backends.silhouette.register import outline_shift
+from kiln.backends.silhouette.rim import extend
 from kiln.backends.silhouette.skin import Skin
-from kiln.backends.silhouette.spread import extend, spread
 from kiln.backends.silhouette.walk import walked_places
 from kiln.geometry.normals import smooth_normals
 from kiln.imaging.sample import sample_bilinear
+from kiln.imaging.spread import spread
 from shapes import sphere
 
 SIZE = 200

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from kiln.backends.silhouette.features import feature_map
-from kiln.backends.silhouette.spread import RIM_PIXELS, core, disc, rim_depth, spread
+from kiln.backends.silhouette.rim import RIM_PIXELS, core, disc, rim_depth
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
+from kiln.imaging.spread import spread
 
 RIM_LIGHT = 0.009
 """Width of the outline's light, in heights of the subject: it comes from behind in the picture and must not be painted on the back."""

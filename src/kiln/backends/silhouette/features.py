@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from kiln.backends.silhouette.spread import disc, rim_depth
+from kiln.backends.silhouette.rim import disc, rim_depth
 
 WALK_PIXELS = 180
 """The longer side of the small picture that is walked over: eyes are still a few pixels there, grain is not."""

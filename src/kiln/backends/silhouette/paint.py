@@ -15,8 +15,8 @@ from kiln.asset import Mesh, Projection
 from kiln.backends.silhouette.backplate import plain_back
 from kiln.backends.silhouette.frame import HALF, PlacedView
 from kiln.backends.silhouette.register import outline_shift
+from kiln.backends.silhouette.rim import extend
 from kiln.backends.silhouette.skin import Skin
-from kiln.backends.silhouette.spread import extend
 from kiln.backends.silhouette.walk import walked_places
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.rasterize import rasterize

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from kiln.backends.silhouette.spread import spread
+from kiln.imaging.spread import spread
 
 FARTHEST = 0.07
 """A place of one outline belongs to a place of the other at most this far away, heights of the subject."""

@@ -14,7 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from kiln.asset import Mesh
 from kiln.backends.silhouette.frame import PlacedView
-from kiln.backends.silhouette.spread import extend, rim_depth
+from kiln.backends.silhouette.rim import extend, rim_depth
 from kiln.geometry.normals import smooth_normals
 from kiln.imaging.sample import sample_bilinear
 

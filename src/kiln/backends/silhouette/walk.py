@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from kiln.backends.silhouette.frame import HALF, PlacedView
+from kiln.backends.silhouette.rim import rim_depth
 from kiln.backends.silhouette.skin import Skin
-from kiln.backends.silhouette.spread import rim_depth
 from kiln.imaging.sample import sample_bilinear
 
 TURNED = 0.22

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
+from kiln.imaging.spread import spread
 
 RIM_PIXELS = 2.0
 """Rim depth up to which colours are not trusted: anti-aliasing, the old background, rim light. The outermost pixel has depth 1."""
@@ -19,32 +20,6 @@ RIM_SHARE = 0.6
 
 RIM_WEIGHT = 1e-3
 """How much an untrusted rim pixel counts against a trusted one."""
-
-
-def spread(colors: Float32[np.ndarray, "height width channels"], known: Float32[np.ndarray, "height width"]) -> np.ndarray:
-    """Colours everywhere: kept in proportion to `known` (0 to 1), elsewhere a smooth mean of the nearest known ones.
-
-    Pull and push over an image pyramid (Gortler et al. 1996, "The Lumigraph", section 3.4). Where nothing at all is known, zero.
-    """
-    levels = [(colors * known[..., None], known)]
-    while max(levels[-1][1].shape) > 1:
-        weighted, weight = levels[-1]
-        levels.append((cv2.pyrDown(weighted).reshape(*_half(weight.shape), -1), cv2.pyrDown(weight)))
-    filled = _mean(*levels[-1])
-    for weighted, weight in reversed(levels[:-1]):
-        rough = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(*weight.shape, -1)
-        # A quarter of a pixel's worth of known colour decides it: finer levels win as soon as they have any say.
-        sure = np.minimum(1, 4 * weight)[..., None]
-        filled = rough + (_mean(weighted, weight) - rough) * sure
-    return filled
-
-
-def _half(shape: tuple[int, ...]) -> tuple[int, int]:
-    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
-
-
-def _mean(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    return weighted / np.maximum(weight, 1e-12)[..., None]
 
 
 def rim_depth(alpha: UInt8[np.ndarray, "height width"]) -> Float32[np.ndarray, "height width"]:
