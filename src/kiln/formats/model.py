@@ -19,6 +19,7 @@ from kiln.formats.names import safe_name
 from kiln.formats.obj import read_obj
 from kiln.formats.ply import read_ply
 from kiln.formats.stl import read_stl
+from kiln.formats.whole_file import read_whole
 
 Up = Literal["y", "z"]
 
@@ -92,17 +93,7 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
 def _read(path: Path) -> bytes:
     if path.suffix.lower() not in EXTENSIONS:
         raise ModelError(f"{path.name}: {path.suffix or 'no extension'} is not a mesh file Kiln reads; it reads {', '.join(EXTENSIONS)}")
-    try:
-        if not path.is_file():
-            raise ModelError(f"{path}: there is no such file")
-        size = path.stat().st_size
-        if size == 0:
-            raise ModelError(f"{path.name}: the file is empty")
-        if size > MAX_FILE_BYTES:
-            raise ModelError(f"{path.name}: {size / 1e9:.1f} GB is more than the 2 GB that Kiln reads: simplify it before")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    return read_whole(path, limit=MAX_FILE_BYTES, error=ModelError)
 
 
 def _check_kind(data: bytes, extension: str) -> None:

@@ -20,6 +20,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from kiln.asset import VIEWS, FileRecord, Picture, View
 from kiln.errors import PictureError
+from kiln.formats.whole_file import read_whole
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 """Pillow's names of what is accepted. Others are left out on purpose: some of Pillow's readers run programs of the host."""
@@ -103,19 +104,7 @@ def read_pixels(path: str | Path) -> UInt8[np.ndarray, "height width 4"]:
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise PictureError(f"{path} is a folder: name the picture files in it")
-        size = path.stat().st_size
-        if size == 0:
-            raise PictureError(f"{path.name} is empty (0 bytes): export it again")
-        if size > _FILE_LIMIT:
-            raise PictureError(f"{path.name} has {size / 2**20:.0f} MiB, more than the {_FILE_LIMIT >> 20} MiB limit: make it smaller")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PictureError(f"there is no file {path}: check the name and the folder") from None
-    except OSError as error:
-        raise PictureError(f"{path} cannot be read ({error.strerror or error}): check its permissions") from error
+    return read_whole(path, limit=_FILE_LIMIT, error=PictureError)
 
 
 @contextmanager
