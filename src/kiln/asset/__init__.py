@@ -7,7 +7,9 @@ from kiln.asset.material import UNMADE, Material
 from kiln.asset.mesh import Mesh, Projection
 from kiln.asset.package import Package
 from kiln.asset.picture import Picture
+from kiln.asset.primitive import Primitive
 from kiln.asset.report import Report
+from kiln.asset.voxels import Voxels
 
 __all__ = [
     "UNMADE",
@@ -19,8 +21,10 @@ __all__ = [
     "Mesh",
     "Package",
     "Picture",
+    "Primitive",
     "Projection",
     "Report",
     "Step",
     "View",
+    "Voxels",
 ]

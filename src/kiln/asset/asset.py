@@ -9,6 +9,8 @@ from kiln.asset.file_record import FileRecord
 from kiln.asset.material import Material
 from kiln.asset.mesh import Mesh
 from kiln.asset.picture import Picture
+from kiln.asset.primitive import Primitive
+from kiln.asset.voxels import Voxels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class Asset:
     source_materials: tuple[Material, ...] = ()
     """What `source.material_ids` counts into."""
 
+    source_voxels: Voxels | None = None
+    """The source's colour and material where they come as a voxel grid; then they stand before textures and vertex colours."""
+
     mesh: Mesh | None = None
     """The game mesh, LOD0; from `simplify` on."""
 
@@ -48,6 +53,9 @@ class Asset:
 
     hulls: tuple[Mesh, ...] = ()
     """Convex collision hulls, closed, outward."""
+
+    fits: tuple[Primitive | None, ...] = ()
+    """For each hull the box, sphere or capsule that may replace it, or None where none is good enough; empty when none was looked for."""
 
     pictures: tuple[Picture, ...] = ()
     """The cut-out pictures it was generated from; empty for a mesh that came as a file."""

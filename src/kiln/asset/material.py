@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
 from kiln.asset.freeze import freeze_arrays
 
@@ -40,6 +41,10 @@ class Material:
 
     guessed: UInt8[np.ndarray, "h5 w5"] | None = None
     """255 where no picture shows the surface and its colour was guessed, 0 where one does. Travels beside the package, not in the GLB."""
+
+    extras: Mapping[str, UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]] = field(default_factory=dict)
+    """Further linear maps by name ("curvature", "thickness", "position", "normal_16"...), (h, w) or (h, w, 3). They travel beside the
+    package's GLB as <asset>_<name>.png, for people and their shaders."""
 
     alpha_mode: Literal["OPAQUE", "MASK", "BLEND"] = "OPAQUE"
     double_sided: bool = False

@@ -46,11 +46,18 @@ class Mesh:
     uvs: Float32[np.ndarray, "vertices 2"] | None = None
     """Origin top-left."""
 
+    lightmap_uvs: Float32[np.ndarray, "vertices 2"] | None = None
+    """A second layout, for baked light: no overlaps, wider gutters; glTF's TEXCOORD_1."""
+
     colors: UInt8[np.ndarray, "vertices 4"] | None = None
     """sRGB-encoded, straight alpha."""
 
     seen: Float32[np.ndarray, " vertices"] | None = None
     """How well a picture shows this vertex: 1 seen, 0 guessed. None means that nothing was guessed."""
+
+    importance: Float32[np.ndarray, " vertices"] | None = None
+    """How many times the usual detail (triangles, texels per metre) somebody marked this vertex to deserve; 1 is usual, None means 1
+    everywhere. glTF's custom attribute _IMPORTANCE."""
 
     material_ids: UInt32[np.ndarray, " triangles"] | None = None
     """Index of each triangle's material in the list that travels with the mesh; None means all are 0."""
@@ -97,8 +104,10 @@ class Mesh:
             normals=pick(self.normals),
             tangents=pick(self.tangents),
             uvs=pick(self.uvs),
+            lightmap_uvs=pick(self.lightmap_uvs),
             colors=pick(self.colors),
             seen=pick(self.seen),
+            importance=pick(self.importance),
             material_ids=self.material_ids if same_triangles else None,
             projections=tuple(replace(p, uvs=p.uvs[index], weights=p.weights[index]) for p in self.projections),
         )

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from kiln.asset import Material, Mesh, Picture
+from kiln.asset import Material, Mesh, Picture, Voxels
 from kiln.asset.freeze import freeze_arrays
 
 Progress = Callable[[float, str], None]
@@ -66,6 +66,9 @@ class Generation:
     """Dense, in Kiln's frame (metres, +Y up, +Z front), about 1 m tall unless the generator knows better."""
 
     materials: tuple[Material, ...] = ()
+    voxels: Voxels | None = None
+    """Colour and material of a voxel generator, in the mesh's frame."""
+
     notes: tuple[str, ...] = ()
     """Sentences for people: what it picked and why."""
 

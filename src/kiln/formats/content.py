@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kiln.asset import FileRecord, Material, Mesh
+from kiln.asset import FileRecord, Material, Mesh, Voxels
 from kiln.errors import ModelError
 
 _MAX_TRIANGLES: Final = 20_000_000
@@ -20,6 +20,7 @@ class Content:
 
     mesh: Mesh
     materials: tuple[Material, ...] = ()
+    voxels: Voxels | None = None
     notes: tuple[str, ...] = ()
     """Sentences for people: what was left out."""
 

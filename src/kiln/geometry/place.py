@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from kiln.asset import Mesh
+from kiln.asset import Mesh, Primitive, Voxels
+
+Movable = TypeVar("Movable", Mesh, Primitive, Voxels)
 
 Pivot = Literal["bottom_center", "center", "custom"]
 """The point that becomes the origin: the middle of the bounding box's underside, of the whole box, or one given in the current frame."""
@@ -21,9 +23,9 @@ class Similarity:
     scale: float
     offset: tuple[float, float, float]
 
-    def of(self, mesh: Mesh) -> Mesh:
-        """The mesh, moved."""
-        return mesh.moved(scale=self.scale, offset=np.array(self.offset, np.float32))
+    def of(self, thing: Movable) -> Movable:
+        """The mesh, body or grid, moved."""
+        return thing.moved(scale=self.scale, offset=np.array(self.offset, np.float32))
 
 
 def pivot_point(mesh: Mesh, *, pivot: Pivot, custom: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Float64[np.ndarray, " 3"]:

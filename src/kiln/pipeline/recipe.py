@@ -116,7 +116,7 @@ def check_order(chosen: Iterable[Stage]) -> None:
         if stage.name in names:
             raise RecipeError(f"{stage.name} stands twice in the recipe: once is enough")
         if not names and stage.takes is Asset:  # a recipe for models only
-            thing, made = Asset, {"source", "source_materials"}
+            thing, made = Asset, {"source", "source_materials", "source_voxels"}
         if not _fits(thing, stage.takes):
             raise RecipeError(
                 f"{stage.name} cannot come {_after(names)}: it works on {_noun(stage.takes)}, and here there is {_noun(thing)}"
@@ -132,6 +132,7 @@ def check_order(chosen: Iterable[Stage]) -> None:
 _FEATURES = {
     "source": ("a source mesh", "generate"),
     "source_materials": ("a source mesh", "generate"),
+    "source_voxels": ("a source mesh", "generate"),
     "pictures": ("pictures", "generate"),
     "mesh": ("a game mesh", "simplify"),
     "atlas_size": ("a game mesh with UVs", "unwrap"),
@@ -139,6 +140,7 @@ _FEATURES = {
     "material": ("baked maps", "bake"),
     "lods": ("LODs", "lods"),
     "hulls": ("collision hulls", "collide"),
+    "fits": ("collision hulls", "collide"),
 }
 """Feature of an asset -> what to call it, and the stage that makes it."""
 

@@ -33,7 +33,7 @@ class BakeParams(Params):
     )
 
 
-@stage(reads=("source", "source_materials", "mesh", "uvs", "atlas_size"), writes=("material",))
+@stage(reads=("source", "source_materials", "source_voxels", "mesh", "uvs", "atlas_size"), writes=("material",))
 def bake(asset: Asset, params: BakeParams, context: Context) -> Asset:
     """Bake the source's colour, normals, occlusion and material onto the game mesh's atlas."""
     from kiln.geometry.bake import Target, trace_texels

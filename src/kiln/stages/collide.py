@@ -24,7 +24,7 @@ class CollideParams(Params):
     time_limit_s: float = Field(60.0, gt=0, le=600, description="when the decomposition is stopped and one hull must do (seconds)")
 
 
-@stage(reads=("mesh",), writes=("hulls",))
+@stage(reads=("mesh",), writes=("hulls", "fits"))
 def collide(asset: Asset, params: CollideParams, context: Context) -> Asset:
     """Cover the game mesh with convex collision hulls."""
     from kiln.geometry.hulls import decompose

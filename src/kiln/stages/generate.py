@@ -24,7 +24,7 @@ class GenerateParams(BackendParams):
     backend: str = Field("silhouette", description="generator that makes the shape (see `kiln backends`)")
 
 
-@stage(writes=("source", "source_materials", "pictures", "inputs"))
+@stage(writes=("source", "source_materials", "source_voxels", "pictures", "inputs"))
 def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Context) -> Asset:
     """Make a dense, coloured mesh from one to four pictures of the subject."""
     refuse_equal_views(pictures)
@@ -36,7 +36,14 @@ def generate(pictures: tuple[Picture, ...], params: GenerateParams, context: Con
         context.note(note)
     context.measure(**made.measures)
     context.note(f"{made.mesh.triangle_count:,} triangles from {_count(len(pictures), 'picture')}")
-    return Asset(name=ordered[0].name, source=made.mesh, source_materials=made.materials, pictures=ordered, inputs=_files(ordered))
+    return Asset(
+        name=ordered[0].name,
+        source=made.mesh,
+        source_materials=made.materials,
+        source_voxels=made.voxels,
+        pictures=ordered,
+        inputs=_files(ordered),
+    )
 
 
 def _files(pictures: Sequence[Picture]) -> tuple[FileRecord, ...]:

@@ -26,7 +26,10 @@ class PlaceParams(Params):
     height: float | None = Field(None, gt=0, le=100_000, description="how tall the asset becomes (metres); none keeps its size")
 
 
-@stage(reads=("source", "mesh", "lods", "hulls"), writes=("source", "mesh", "lods", "hulls"))
+_MOVED = ("source", "source_voxels", "mesh", "lods", "hulls", "fits")
+
+
+@stage(reads=("source",), writes=_MOVED)
 def place(asset: Asset, params: PlaceParams, context: Context) -> Asset:
     """Move the pivot to the origin and scale the asset to its real height."""
     from kiln.geometry.place import placement, upright_extent
@@ -37,9 +40,11 @@ def place(asset: Asset, params: PlaceParams, context: Context) -> Asset:
     placed = replace(
         asset,
         source=moves.of(asset.source),
+        source_voxels=None if asset.source_voxels is None else moves.of(asset.source_voxels),
         mesh=None if asset.mesh is None else moves.of(asset.mesh),
         lods=tuple(moves.of(lod) for lod in asset.lods),
         hulls=tuple(moves.of(hull) for hull in asset.hulls),
+        fits=tuple(None if fit is None else moves.of(fit) for fit in asset.fits),
     )
     _check(placed.mesh or placed.source, params)
     height = upright_extent(placed.mesh or placed.source)
