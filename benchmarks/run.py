@@ -2,7 +2,8 @@
 
     python benchmarks/run.py --pictures DIR --blender PYTHON_WITH_BPY
 
-Without --pictures the project's own artwork is used; without --blender the peer is left out. Every task runs once to warm the compiled
+Without --pictures the project's own artwork is used; without --blender the peer is left out. --largest bounds the sources whose cost is
+measured to see that it grows linearly. Every task runs once to warm the compiled
 kernels and the disk, then `--repeats` times; the median is kept. Run it on a quiet machine: times on a busy one say little, ratios more.
 """
 
@@ -23,6 +24,9 @@ from typing import Any
 from source import write_source
 
 HERE = Path(__file__).resolve().parent
+KILN = Path(sys.executable).with_name("kiln")
+SIZES = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
+COMPARED = 500_000
 QUALITY = (
     "triangles",
     "open_edges",
@@ -35,6 +39,7 @@ QUALITY = (
     "texel_density_cv",
     "normal_error_mean_degrees",
     "normal_error_p95_degrees",
+    "color_psnr_db",
     "ray_misses",
     "outline_iou_front",
 )
@@ -59,7 +64,7 @@ def run_measured(command: list[str], **environment: str) -> dict[str, Any]:
 def kiln_task(arguments: list[str], *, repeats: int) -> dict[str, Any]:
     """Median of a kiln command's runs, and what its report says of the result."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).with_name("kiln")), *arguments, "--json", "--out", folder]
+        command = [str(KILN), *arguments, "--json", "--out", folder]
         runs = [run_measured(command) for _ in range(repeats)]
     measures = json.loads(runs[-1]["out"])["report"]["measures"]
     return {
@@ -72,17 +77,32 @@ def kiln_task(arguments: list[str], *, repeats: int) -> dict[str, Any]:
 def first_run(picture: Path) -> float:
     """Wall seconds of the first `kiln make` after an installation, which compiles the kernels."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).with_name("kiln")), "make", str(picture), "--quiet", "--out", f"{folder}/out"]
+        command = [str(KILN), "make", str(picture), "--quiet", "--out", f"{folder}/out"]
         return round(run_measured(command, NUMBA_CACHE_DIR=f"{folder}/cache")["seconds"], 2)
 
 
+def steps_task(source: Path) -> dict[str, float]:
+    """Seconds of single steps in one warm process."""
+    found: dict[str, float] = json.loads(run_measured([sys.executable, str(HERE / "steps.py"), str(source)])["out"])
+    return found
+
+
 def blender_task(python: str, source: Path, *, triangles: int) -> dict[str, Any]:
-    """The peer's seconds by step for the same source."""
+    """The peer's seconds by step for the same source, and its result by the measures that Kiln's is judged by."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, str(HERE / "blender_task.py"), str(source), f"{folder}/out.glb", str(triangles), "2048", "16"]
-        run = run_measured(command)
+        made = f"{folder}/out.glb"
+        run = run_measured([python, str(HERE / "blender_task.py"), str(source), made, str(triangles), "2048", "16"])
+        checked = subprocess.run(
+            [str(KILN), "check", made, "--source", str(source), "--format", "json"], capture_output=True, text=True, check=False
+        )
     line = next(line for line in run["out"].splitlines() if line.startswith("SECONDS "))
-    return {"seconds": round(run["seconds"], 2), "peak_mb": round(run["peak_mb"]), "steps": json.loads(line.removeprefix("SECONDS "))}
+    measures = json.loads(checked.stdout)[0]["measures"]
+    return {
+        "seconds": round(run["seconds"], 2),
+        "peak_mb": round(run["peak_mb"]),
+        "steps": json.loads(line.removeprefix("SECONDS ")),
+        "quality": {name: measures.get(name) for name in QUALITY},
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -98,51 +118,78 @@ def as_markdown(results: dict[str, Any]) -> str:
     """The figures as a page."""
     about = results["machine"]
     lines = [f"# Benchmarks\n\n{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}\n"]
+    rows = dict(results["kiln"])
+    if "blender" in results:
+        rows["Blender 5.0.1, whole process"] = results["blender"]
     lines += ["| task | seconds | peak MB | " + " | ".join(name.replace("_", " ") for name in QUALITY) + " |"]
     lines += ["| --- " * (3 + len(QUALITY)) + "|"]
-    for name, task in results["kiln"].items():
+    for name, task in rows.items():
         cells = [_short(task["quality"][key]) for key in QUALITY]
         lines.append(f"| {name} | {task['seconds']} | {task['peak_mb']} | " + " | ".join(cells) + " |")
-    lines.append(f"\nThe first run after an installation, which compiles the kernels: {results['first run']} s.")
-    if "blender" in results:
-        peer = results["blender"]
-        steps = ", ".join(f"{name} {seconds}" for name, seconds in peer["steps"].items())
-        work = sum(seconds for name, seconds in peer["steps"].items() if name != "load")
-        ratio = work / results["kiln"][results["compared"]]["seconds"]
-        lines.append(
-            f"\nBlender 5.0.1 on the same source, in the same run: {work:.1f} s without loading ({steps}), peak {peer['peak_mb']} MB."
-        )
-        lines.append(f"Kiln's whole process, with LODs, hulls, previews and report: **{ratio:.1f} times faster**.")
-    return "\n".join(lines) + "\n"
+    lines.append(f"\nThe first run after an installation, which compiles the kernels: {results['first run']} s.\n")
+    lines += [f"- {step}: {seconds} s" for step, seconds in results["steps"].items()]
+    return "\n".join([*lines, *_ratios(results)]) + "\n"
+
+
+def _ratios(results: dict[str, Any]) -> list[str]:
+    """How many times faster than the peer, where there is one."""
+    if "blender" not in results:
+        return []
+    peer = results["blender"]
+    work = sum(seconds for name, seconds in peer["steps"].items() if name != "load")
+    steps = ", ".join(f"{name} {seconds}" for name, seconds in peer["steps"].items())
+    ratio = {name: work / results["kiln"][name]["seconds"] for name in (results["same work"], results["everything"])}
+    return [
+        f"\nBlender 5.0.1 on the same source, in the same run: {work:.1f} s without starting and loading ({steps}), "
+        f"peak {peer['peak_mb']} MB.\n",
+        f"- Kiln, the same work, its whole process with starting, loading and measuring: "
+        f"**{ratio[results['same work']]:.1f} times faster**.",
+        f"- Kiln, with repair, LODs, hulls, previews, proof of fidelity and contract: **{ratio[results['everything']]:.1f} times faster**.",
+    ]
 
 
 def _short(value: Any) -> str:
     return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def measure_pictures(results: dict[str, Any], pictures: list[Path], *, repeats: int) -> None:
+    """`kiln make` of each picture, and the very first run."""
+    kiln_task(["make", str(pictures[0])], repeats=1)
+    results["first run"] = first_run(pictures[0])
+    for picture in pictures:
+        results["kiln"][f"make {picture.stem}"] = kiln_task(["make", str(picture)], repeats=repeats)
+        print(picture.stem, results["kiln"][f"make {picture.stem}"], flush=True)
+
+
+def measure_sources(results: dict[str, Any], folder: Path, options: argparse.Namespace) -> None:
+    """`kiln process` of dense sources of rising size; the peer beside one of them."""
+    for triangles in (size for size in SIZES if size <= options.largest):
+        source = folder / f"source_{triangles}.ply"
+        write_source(source, triangles=triangles)
+        name = f"process {triangles:,} to 10,000"
+        results["kiln"][name] = kiln_task(["process", str(source), "--triangles", "10000"], repeats=options.repeats)
+        print(name, results["kiln"][name], flush=True)
+        if triangles == COMPARED:
+            results["everything"], results["same work"] = name, f"the same work as the peer, {triangles:,} to 10,000"
+            same = ["process", str(source), "--recipe", str(HERE / "same_work.toml")]
+            results["kiln"][results["same work"]] = kiln_task(same, repeats=options.repeats)
+            results["steps"] = steps_task(source)
+            if options.blender:
+                results["blender"] = blender_task(options.blender, source, triangles=10_000)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, default=HERE.parent / "examples" / "pictures", help="folder of pictures to make")
-    parser.add_argument("--blender", help="a Python interpreter that has bpy")
-    parser.add_argument("--triangles", type=int, default=500_000, help="of the source to process")
+    parser.add_argument("--blender", default=os.environ.get("KILN_BLENDER"), help="a Python interpreter that has bpy [KILN_BLENDER]")
+    parser.add_argument("--largest", type=int, default=SIZES[-1], help="triangles of the largest source to process")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for results.json and README.md")
     options = parser.parse_args()
     results: dict[str, Any] = {"machine": machine(), "kiln": {}}
-    pictures = sorted(options.pictures.glob("*.png"))
-    kiln_task(["make", str(pictures[0])], repeats=1)
-    results["first run"] = first_run(pictures[0])
-    for picture in pictures:
-        results["kiln"][f"make {picture.stem}"] = kiln_task(["make", str(picture)], repeats=options.repeats)
-        print(picture.stem, results["kiln"][f"make {picture.stem}"], flush=True)
+    measure_pictures(results, sorted(options.pictures.glob("*.png")), repeats=options.repeats)
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "source.ply"
-        write_source(source, triangles=options.triangles)
-        name = results["compared"] = f"process {options.triangles:,} to 10,000"
-        results["kiln"][name] = kiln_task(["process", str(source), "--triangles", "10000"], repeats=options.repeats)
-        print(name, results["kiln"][name], flush=True)
-        if options.blender:
-            results["blender"] = blender_task(options.blender, source, triangles=10_000)
+        measure_sources(results, Path(folder), options)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.out / "README.md").write_text(as_markdown(results))

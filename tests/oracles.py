@@ -30,3 +30,9 @@ def three(*files: Path) -> list[list[dict[str, Any]]]:
     """Each GLB's meshes as three.js loads them."""
     found = json.loads(run_node("three_load.mjs", *files))
     return [found[str(file)] for file in files]
+
+
+def sarif_schema(*files: Path) -> list[list[str]]:
+    """What breaks the SARIF 2.1.0 schema in each file."""
+    found = json.loads(run_node("sarif.mjs", *files))
+    return [found[str(file)] for file in files]

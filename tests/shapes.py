@@ -47,3 +47,22 @@ def sphere(rings: int = 16, segments: int = 32, radius: float = 1.0) -> Mesh:
             triangles += [(at(r, s), at(r + 1, s), at(r + 1, s + 1)), (at(r, s), at(r + 1, s + 1), at(r, s + 1))]
     triangles += [(last, at(rings - 2, s + 1), at(rings - 2, s)) for s in range(segments)]
     return mesh(positions, triangles)
+
+
+def refined(solid: Mesh, times: int) -> Mesh:
+    """Every triangle cut into four, again and again."""
+    for _ in range(times):
+        corners = solid.positions[solid.triangles]
+        middles = (corners + np.roll(corners, -1, axis=1)) / 2
+        (a, b, c), (d, e, f) = corners.transpose(1, 0, 2), middles.transpose(1, 0, 2)
+        soup = np.stack([np.stack(t, axis=1) for t in ((a, d, f), (d, b, e), (f, e, c), (d, e, f))], axis=1)
+        solid = mesh(soup.reshape(-1, 3), np.arange(soup.size // 3).reshape(-1, 3))
+    return solid
+
+
+def grid(columns: int, rows: int) -> Mesh:
+    """A flat sheet of unit squares, two triangles each, row by row."""
+    x, y = np.meshgrid(np.arange(columns + 1), np.arange(rows + 1))
+    at = lambda i, j: j * (columns + 1) + i  # noqa: E731
+    quads = [(at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)) for j in range(rows) for i in range(columns)]
+    return mesh(np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1), [t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))])

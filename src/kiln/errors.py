@@ -10,6 +10,7 @@
     ├── BackendError          5   a model or a native library failed
     │   └── TimeLimitError        it ran past its time limit and was stopped
     ├── PostconditionError    6   a stage looked at its own result and it is not what it promised
+    │   └── ContractError         the finished asset breaks limits of its contract
     └── Cancelled           130   the user said stop
 
 A message says what is wrong, then how to cure it. Anything else that escapes is a bug: exit code 1.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class KilnError(Exception):
@@ -70,6 +71,15 @@ class PostconditionError(KilnError):
     """A stage looked at its own result and it is not what the stage promises."""
 
     exit_code = 6
+
+
+class ContractError(PostconditionError):
+    """The finished asset breaks limits of its contract, and nothing on the contract's ladder cured that."""
+
+    def __init__(self, message: str, *, verdict: Any = None) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        """The asset.Verdict, limit by limit."""
 
 
 class Cancelled(KilnError):

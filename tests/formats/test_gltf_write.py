@@ -96,6 +96,23 @@ def test_khronos_finds_nothing_to_object_to(tmp_path: Path) -> None:
     assert read_model(tmp_path / "split.gltf").materials[0].orm is not None
 
 
+def test_lightmap_uvs_and_importance_come_back_and_pass_khronos(tmp_path: Path) -> None:
+    ball, file = _textured(), tmp_path / "a.glb"
+    marked = replace(ball, lightmap_uvs=ball.uvs[:, ::-1].copy(), importance=np.linspace(0.5, 3, ball.vertex_count, dtype=np.float32))
+    file.write_bytes(write_glb([Part(name="a", mesh=marked)], [encode_material(_full())]))
+    read = read_model(file).mesh
+    assert np.array_equal(read.lightmap_uvs, marked.lightmap_uvs)
+    assert np.array_equal(read.importance, marked.importance)
+    (found,) = khronos(file)
+    assert (found["errors"], found["warnings"]) == (0, 0), found["messages"]
+
+
+def test_importance_that_is_no_weight_counts_as_usual(tmp_path: Path) -> None:
+    file = tmp_path / "a.glb"
+    file.write_bytes(write_glb([Part(name="a", mesh=replace(cube(), importance=np.float32([2, 0, -1, np.nan, np.inf, 1, 0.5, 3])))]))
+    assert read_model(file).mesh.importance.tolist() == [2, 1, 1, 1, 1, 1, 0.5, 3]
+
+
 def test_other_readers_read_the_same_numbers(tmp_path: Path) -> None:
     mesh, file = _textured(), tmp_path / "a.glb"
     file.write_bytes(write_glb([Part(name="ball", mesh=mesh)], [encode_material(replace(_full(), alpha_mode="OPAQUE"))]))

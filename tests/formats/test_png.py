@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +19,14 @@ def test_pillow_reads_the_same_pixels(shape: tuple[int, ...]) -> None:
     with Image.open(io.BytesIO(encode_png(pixels))) as picture:
         assert picture.format == "PNG"
         assert np.array_equal(np.asarray(picture), pixels)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 3)])
+def test_sixteen_bits_come_back(shape: tuple[int, ...]) -> None:
+    """By OpenCV, because Pillow reads 16-bit colour as 8 bit."""
+    pixels = np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16)
+    stored = cv2.imdecode(np.frombuffer(encode_png(pixels), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(stored[..., ::-1] if stored.ndim == 3 else stored, pixels)
 
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

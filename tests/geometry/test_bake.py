@@ -20,7 +20,7 @@ def atlas(low: Mesh, size: int = 256) -> Mesh:
 def test_a_mesh_finds_itself() -> None:
     low = atlas(sphere(10, 20))
     hits = trace_texels(low, Target(low), size=64)
-    assert hits.missed == 0
+    assert not len(hits.lost)
     assert hits.covered == len(hits.texel)
     here = hits.low.take(low, low.positions)
     there = hits.source.take(low, low.positions)
@@ -31,11 +31,11 @@ def test_a_mesh_finds_itself() -> None:
 def test_a_coarse_ball_finds_the_fine_one_around_it() -> None:
     low, fine = atlas(sphere(12, 24)), sphere(64, 128)
     hits = trace_texels(low, Target(fine), size=128)
-    assert hits.missed == 0
+    assert not len(hits.lost)
     radius = np.linalg.norm(hits.source.take(fine, fine.positions), axis=1)
     assert radius.min() > 0.998
     here, there = hits.low.take(low, low.positions), hits.source.take(fine, fine.positions)
-    assert np.linalg.norm(here - there, axis=1).max() < hits.cage
+    assert np.linalg.norm(here - there, axis=1).max() < 0.02
 
 
 def test_thin_parts_do_not_catch_their_other_side() -> None:
@@ -47,7 +47,7 @@ def test_thin_parts_do_not_catch_their_other_side() -> None:
     low = atlas(plate)
     hits = trace_texels(low, Target(mesh(front, [(0, 1, 2), (0, 2, 3)])), size=64)
     assert (hits.low.triangle < 2).all()
-    assert hits.missed == hits.covered - len(hits.texel) == pytest.approx(hits.covered / 2, rel=0.1)
+    assert len(hits.lost) == len(hits.left_out) == pytest.approx(hits.covered / 2, rel=0.1)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

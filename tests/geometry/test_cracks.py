@@ -7,9 +7,14 @@ import pytest
 
 from kiln.asset import Mesh
 from kiln.geometry.cracks import zip_cracks
-from kiln.geometry.repair import repair
+from kiln.geometry.repair import Limits, Repaired
+from kiln.geometry.repair import repair as climb
 from kiln.geometry.topology import measure_topology
 from shapes import mesh, sphere
+
+
+def repair(solid: Mesh, **limits: object) -> Repaired:
+    return climb(solid, Limits(**limits))
 
 
 def cracked(gap: float) -> Mesh:

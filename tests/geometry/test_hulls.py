@@ -3,25 +3,49 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kiln.asset import Mesh
 from kiln.errors import TimeLimitError
 from kiln.geometry import hulls
-from kiln.geometry.hulls import convex_hull, decompose, is_convex, volume
+from kiln.geometry.areas import volume
+from kiln.geometry.convex import is_convex
+from kiln.geometry.hulls import Budget, convex_hull, decompose
 from kiln.geometry.topology import measure_topology
 from shapes import cube, sphere, tetrahedron
 
-LIMITS = {"most": 8, "vertices": 49, "concavity": 0.12, "time_limit_s": 20.0}
+BUDGET = Budget(hulls=8, vertices=32, triangles=80)
+
+
+def boxes(*placed: tuple[tuple[float, float, float], tuple[float, float, float]]) -> Mesh:
+    """Boxes by centre and size, one mesh."""
+    each = [cube().positions * np.array(size, np.float32) + np.array(center, np.float32) for center, size in placed]
+    triangles = np.concatenate([cube().triangles + np.uint32(8 * number) for number in range(len(placed))])
+    return Mesh(positions=np.concatenate(each), triangles=triangles)
+
+
+def table() -> Mesh:
+    legs = [((x, 0.5, z), (0.2, 1.0, 0.2)) for x in (-0.9, 0.9) for z in (-0.4, 0.4)]
+    return boxes(((0, 1.1, 0), (2, 0.2, 1)), *legs)
+
+
+def ring(radius: float = 1.0, thickness: float = 0.2, around: int = 24, across: int = 8) -> Mesh:
+    u, v = (2 * np.pi * np.arange(n) / n for n in (around, across))
+    distance = radius + thickness * np.cos(v)
+    points = np.stack([np.outer(np.cos(u), distance), np.outer(np.ones(around), thickness * np.sin(v)), np.outer(-np.sin(u), distance)], -1)
+    at = lambda i, j: (i % around) * across + j % across  # noqa: E731
+    triangles = [
+        t
+        for i in range(around)
+        for j in range(across)
+        for t in ((at(i, j), at(i + 1, j), at(i + 1, j + 1)), (at(i, j), at(i + 1, j + 1), at(i, j + 1)))
+    ]
+    return Mesh(positions=points.reshape(-1, 3).astype(np.float32), triangles=np.array(triangles, np.uint32))
 
 
 @pytest.mark.parametrize("solid", [tetrahedron(), cube(), sphere()])
-def test_a_hull_is_closed_convex_and_of_the_same_volume(solid):
+def test_a_hull_is_closed_convex_and_nearly_of_the_same_volume(solid):
     hull = convex_hull(solid.positions, vertices=49)
     assert hull.vertex_count <= 49 and measure_topology(hull).is_sound and is_convex(hull)
-    assert volume(hull) == pytest.approx(volume(solid), rel=1e-4)
-
-
-def test_volume_does_not_depend_on_the_place():
-    far = cube(2).moved(offset=np.array([1000, 0, 0], np.float32))
-    assert volume(far) == pytest.approx(8) and volume(cube()) == pytest.approx(1)
+    assert volume(hull) == pytest.approx(volume(solid), rel=0.1)
 
 
 @pytest.mark.parametrize("points", [[(0, 0, 0), (1, 0, 0), (0, 1, 0)], [(0, 0, 0), (1, 0, 0), (2, 0, 0)], [(0, 0, 0), (0, 0, 0)]])
@@ -37,31 +61,62 @@ def test_points_on_flat_sides_add_no_vertices():
     assert convex_hull(grid, vertices=49).vertex_count == 8
 
 
-def test_a_dented_mesh_is_not_convex():
-    solid = sphere()
-    assert is_convex(solid)
-    positions = solid.positions.copy()
-    positions[0] = (0, 0.5, 0)
-    assert not is_convex(type(solid)(positions=positions, triangles=solid.triangles))
+def test_a_box_takes_one_hull_and_is_exact():
+    made = decompose(cube(), budget=Budget(hulls=8, vertices=32, triangles=12), time_limit_s=20.0)
+    assert len(made.hulls) == 1 and made.hulls[0].triangle_count == 12 and not made.fallback
+    assert made.errors.volume_error == pytest.approx(0, abs=1e-5) and max(made.errors.outside, made.errors.uncovered) < 1e-5
 
 
-def test_a_convex_mesh_needs_no_decomposition(monkeypatch):
-    monkeypatch.setattr(hulls, "run_isolated", lambda *_, **__: pytest.fail("decomposed"))
-    assert len(decompose(sphere(), **LIMITS).hulls) == 1
+def test_a_table_keeps_the_room_between_its_legs():
+    made = decompose(table(), budget=BUDGET, time_limit_s=20.0)
+    assert 5 <= len(made.hulls) <= 6
+    assert made.errors.volume_error == pytest.approx(0, abs=0.02) and max(made.errors.outside, made.errors.uncovered) < 0.02
+
+
+def test_a_ring_keeps_its_hole_within_the_budget():
+    made = decompose(ring(), budget=BUDGET, time_limit_s=20.0)
+    assert sum(hull.triangle_count for hull in made.hulls) <= 80 and 4 <= len(made.hulls) <= 8
+    assert all(measure_topology(hull).is_sound and is_convex(hull) for hull in made.hulls)
+    assert made.errors.volume_error is not None and made.errors.volume_error < 0.15
+    assert made.errors.outside < 0.05 and made.errors.uncovered < 0.05
 
 
 def test_an_open_bowl_takes_several_hulls():
     grid = sphere(16, 32)
-    made = decompose(grid.take_triangles(grid.positions[grid.triangles].mean(axis=1)[:, 1] < 0.5), **LIMITS)
-    assert not made.fallback and 1 < len(made.hulls) <= 8
-    assert all(measure_topology(hull).is_sound for hull in made.hulls)
+    bowl = grid.take_triangles(grid.positions[grid.triangles].mean(axis=1)[:, 1] < 0.5)
+    made = decompose(bowl, budget=BUDGET, time_limit_s=20.0)
+    assert not made.fallback and 1 < len(made.hulls) <= 8 and made.errors.volume_error is None
 
 
-def test_a_decomposition_that_takes_too_long_gives_one_hull_and_says_why(monkeypatch):
+def test_a_time_limit_gives_what_there_is_and_says_so():
+    made = decompose(ring(), budget=BUDGET, time_limit_s=1e-6)
+    assert len(made.hulls) == 1 and "time limit" in made.fallback
+
+
+@pytest.mark.long
+def test_coacd_in_its_child_is_as_good():
+    made = decompose(ring(), budget=BUDGET, method="coacd", time_limit_s=60.0)
+    assert not made.fallback and made.errors.volume_error is not None and made.errors.volume_error < 0.15
+
+
+def test_a_child_that_crashes_or_hangs_is_done_without(monkeypatch):
+    monkeypatch.setattr(hulls, "_COACD", "os:abort")
+    made = decompose(table(), budget=BUDGET, method="best", time_limit_s=20.0)
+    assert len(made.hulls) > 1 and "os:abort" in made.fallback
+
     def too_long(*_: object, **__: object) -> None:
         raise TimeLimitError("still busy")
 
     monkeypatch.setattr(hulls, "run_isolated", too_long)
-    open_bowl = sphere().take_triangles(np.arange(960) > 300)
-    made = decompose(open_bowl, **LIMITS)
-    assert len(made.hulls) == 1 and made.fallback == "still busy"
+    assert decompose(table(), budget=BUDGET, method="coacd", time_limit_s=20.0).fallback.startswith("still busy")
+
+
+def test_a_heap_of_many_pieces_takes_a_few_hulls():
+    heap = boxes(*(((x, y, z), (0.4, 0.4, 0.4)) for x in range(5) for y in range(5) for z in range(5)))
+    made = decompose(heap, budget=BUDGET, time_limit_s=20.0)
+    assert 1 <= len(made.hulls) <= 8 and made.errors.uncovered < 0.1
+
+
+def test_the_same_mesh_gives_the_same_hulls():
+    first, second = (decompose(table(), budget=BUDGET, time_limit_s=60.0).hulls for _ in range(2))
+    assert [hull.positions.tobytes() for hull in first] == [hull.positions.tobytes() for hull in second]

@@ -7,7 +7,8 @@ import pytest
 
 from kiln.asset import Mesh
 from kiln.geometry.areas import uv_areas
-from kiln.geometry.lods import coarsen, deviation
+from kiln.geometry.deviation import deviation
+from kiln.geometry.lods import coarsen
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.topology import measure_topology
 from shapes import sphere

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from kiln.geometry.bake import Target, trace_texels
-from kiln.geometry.occlusion import openness, sobol_square
+from kiln.geometry.bake import Target, TexelTracer, trace_texels
+from kiln.geometry.occlusion import openness, sobol_square, thickness
 from kiln.geometry.unwrap import unwrap
-from shapes import mesh, sphere
+from kiln.geometry.vectors import unit_vectors
+from kiln.kernels.bake import scatter_directions
+from shapes import cube, mesh, sphere
 
 
 @pytest.mark.parametrize("count", [4, 16, 64])
@@ -26,7 +30,7 @@ def test_a_ball_sees_the_whole_sky() -> None:
     ball = sphere(24, 48)
     low = unwrap(ball, size=256, padding=4).mesh
     target = Target(ball)
-    assert openness(trace_texels(low, target, size=128), target, rays=4).min() > 0.97
+    assert openness(trace_texels(low, target, size=128), target, rays=4, texel_metres=0.03).min() > 0.97
 
 
 def test_at_the_foot_of_a_wall_half_the_sky_is_gone() -> None:
@@ -37,8 +41,48 @@ def test_at_the_foot_of_a_wall_half_the_sky_is_gone() -> None:
     target = Target(scene)
     hits = trace_texels(low, target, size=256)
     points = hits.source.take(scene, scene.positions)
-    free = openness(hits, target, rays=8)
+    free = openness(hits, target, rays=8, texel_metres=0.1)
     foot = (points[:, 2] < 1) & (abs(points[:, 0]) < 5)
     assert foot.sum() > 100
     assert free[foot].mean() == pytest.approx(0.5, abs=0.02)
     assert abs(free[foot] - 0.5).max() < 0.08
+
+
+def test_a_plate_is_as_thick_as_it_is() -> None:
+    plate = cube(4)
+    plate = replace(plate, positions=plate.positions * np.array([1, 0.1, 1], np.float32))
+    low = unwrap(plate, size=256, padding=4).mesh
+    target = Target(plate)
+    hits = trace_texels(low, target, size=128)
+    points = hits.source.take(plate, plate.positions)
+    middle = (abs(points[:, [0, 2]]) < 0.5).all(axis=1)
+    found = thickness(hits, target, rays=4, texel_metres=0.06)
+    assert middle.sum() > 50
+    assert found[middle] == pytest.approx(0.4, rel=0.05)
+
+
+@pytest.mark.long
+def test_few_rays_are_within_two_hundredths_of_a_thousand() -> None:
+    """Every texel of a ball in a bowl on a floor, against the same rays for each of them alone."""
+    ball, bowl = sphere(24, 48, 0.5), sphere(24, 48, 1.0)
+    bowl = bowl.take_triangles(bowl.positions[bowl.triangles].mean(axis=1)[:, 1] < 0)
+    both = mesh(
+        np.concatenate([ball.positions, bowl.positions]),
+        np.concatenate([ball.triangles, bowl.triangles[:, ::-1] + ball.vertex_count]),
+    )
+    low = unwrap(both, size=512, padding=4).mesh
+    target = Target(both)
+    tracer = TexelTracer(low, target, size=512)
+    hits = tracer.look((0, 512))
+    found = openness(hits, target, rays=4, texel_metres=float(np.median(tracer.texel_metres)))
+    points = hits.source.take(target.mesh, target.mesh.positions)
+    normals = unit_vectors(hits.source.take(target.mesh, target.normals))
+    corners = target.mesh.positions[target.mesh.triangles[hits.source.triangle]]
+    faces = unit_vectors(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
+    origins = points + np.float32(1e-4 * both.diagonal) * faces
+    blocked = np.zeros(len(points))
+    for sample in sobol_square(1024):
+        directions = np.empty((1, len(points), 3), np.float32)
+        scatter_directions(normals, sample[None], directions, 0, len(points))
+        blocked += target.scene.occluded(origins, directions[0])
+    assert np.sqrt(np.mean((found - (1 - blocked / 1024)) ** 2)) < 0.02

@@ -8,7 +8,7 @@ import pytest
 from kiln.errors import PostconditionError
 from kiln.geometry.areas import flat_areas
 from kiln.geometry.charts import Charts, rim_edges
-from kiln.geometry.pack import pack
+from kiln.geometry.pack import pack, pack_at, pack_beyond
 
 
 def squares(sides: list[float]) -> Charts:
@@ -75,3 +75,30 @@ def test_rims_are_the_edges_of_one_triangle() -> None:
     edges, owner = rim_edges(np.array([(0, 1, 2), (0, 2, 3)], np.uint32))
     assert {frozenset(edge) for edge in edges.tolist()} == {frozenset(e) for e in ((0, 1), (1, 2), (2, 3), (3, 0))}
     assert owner.tolist() == [0, 0, 1, 1]
+
+
+def test_a_scale_that_is_asked_for_is_kept_or_refused() -> None:
+    charts = squares([1, 1, 1, 1])
+    made = boxes(charts, pack_at(charts, size=256, padding=8, density=50.0), 256)
+    assert np.allclose(made[:, 2:] - made[:, :2], 50, atol=1e-3)
+    assert pack_at(charts, size=256, padding=8, density=125.0) is None
+
+
+def test_more_texels_are_found_only_where_there_is_room() -> None:
+    charts = squares([1, 1, 1, 1])
+    made = boxes(charts, pack_beyond(charts, size=256, padding=8, density=80.0), 256)
+    assert (made[:, 2:] - made[:, :2]).min() > 110
+    assert pack_beyond(charts, size=256, padding=8, density=119.0) is None
+
+
+def test_thousands_of_charts_lie_apart_at_the_scale_asked_for() -> None:
+    charts = squares(np.random.default_rng(0).uniform(0.5, 1, 1600).tolist())
+    for uvs in (pack(charts, size=1024, padding=2), pack_at(charts, size=1024, padding=2, density=15.0)):
+        made = boxes(charts, uvs, 1024)
+        grid = np.zeros((1024, 1024), int)
+        for left, top, right, bottom in made:
+            grid[int(np.ceil(top - 1)) : int(bottom + 1), int(np.ceil(left - 1)) : int(right + 1)] += 1
+        assert grid.max() == 1
+    assert np.allclose((made[:, 2] - made[:, 0])[0] / 15, np.ptp(charts.points[:4, 0]), rtol=1e-3)
+    assert pack_at(charts, size=1024, padding=2, density=100.0) is None
+    assert pack_beyond(charts, size=1024, padding=2, density=1.0) is None

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh, Projection
-from kiln.geometry.hulls import volume
-from kiln.geometry.repair import repair
+from kiln.geometry.areas import volume
+from kiln.geometry.repair import Limits, Repaired
+from kiln.geometry.repair import repair as climb
 from kiln.geometry.topology import measure_topology
 from shapes import cube, mesh, sphere
+
+
+def repair(solid: Mesh, **limits: object) -> Repaired:
+    return climb(solid, Limits(**limits))
 
 
 def together(*parts: Mesh) -> Mesh:
@@ -50,7 +55,7 @@ def test_triangles_are_turned_outward(wrong):
 
 def test_a_cavity_keeps_its_winding_and_a_separate_shell_does_not():
     cavity = together(sphere(), inside_out(sphere(radius=0.5)))
-    assert repair(cavity).mesh is cavity
+    assert repair(cavity, hidden="off").mesh is cavity
     apart = repair(together(sphere(), inside_out(shifted(sphere(radius=0.5), 3, 0, 0))))
     assert volume(apart.mesh) == pytest.approx(1.125 * volume(sphere()), rel=1e-5)
 
@@ -120,9 +125,9 @@ def test_a_long_hole_gets_a_fan_with_mean_attributes():
     )
     attributes = {"colors": np.full((count, 4), 200, np.uint8), "seen": np.ones(count, np.float32), "projections": (picture,)}
     made = repair(replace(lidless, **attributes))
-    assert made.after.is_sound and made.mesh.vertex_count == count + 1
-    assert made.mesh.colors[-1].tolist() == [200] * 4 and made.mesh.seen[-1] == 0
-    assert made.mesh.projections[0].uvs[-1].tolist() == [0.25, 0.25]
+    assert made.after.is_sound and made.mesh.vertex_count > count + 1000
+    assert (made.mesh.colors[count:] == 200).all() and (made.mesh.seen[count:] == 0).all()
+    assert (made.mesh.projections[0].uvs[count:] == 0.25).all()
 
 
 def test_material_ids_follow_their_triangles():

@@ -6,23 +6,12 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
+from kiln.geometry.areas import volume
 from kiln.geometry.distance import distance_to
-from kiln.geometry.hulls import volume
-from kiln.geometry.simplify import FINE, simplify, simplify_keeping_uvs
+from kiln.geometry.simplify import FINE, simplify
 from kiln.geometry.topology import measure_topology
 from kiln.geometry.vectors import face_vectors
-from shapes import cube, mesh, sphere
-
-
-def refined(solid: Mesh, times: int) -> Mesh:
-    """Every triangle cut into four, again and again."""
-    for _ in range(times):
-        corners = solid.positions[solid.triangles]
-        middles = (corners + np.roll(corners, -1, axis=1)) / 2
-        (a, b, c), (d, e, f) = corners.transpose(1, 0, 2), middles.transpose(1, 0, 2)
-        soup = np.stack([np.stack(t, axis=1) for t in ((a, d, f), (d, b, e), (f, e, c), (d, e, f))], axis=1)
-        solid = mesh(soup.reshape(-1, 3), np.arange(soup.size // 3).reshape(-1, 3))
-    return solid
+from shapes import cube, mesh, refined, sphere
 
 
 def thin_plate() -> Mesh:
@@ -85,12 +74,19 @@ def test_sheets_that_cross_become_manifold():
     assert measure_topology(simplify(touching, triangles=50)).is_sound
 
 
-def test_kept_uvs_are_the_source_s_own():
-    solid = sphere()
-    uvs = solid.positions[:, :2].copy()
-    coarse = simplify_keeping_uvs(replace(solid, uvs=uvs), triangles=300)
-    assert 290 <= coarse.triangle_count <= 300
-    assert np.array_equal(coarse.uvs, coarse.positions[:, :2])
+def test_what_is_marked_important_keeps_its_detail():
+    ball = sphere(60, 120)
+    right = ball.positions[:, 0] > 0
+    coarse = simplify(replace(ball, importance=np.where(right, 4, 1).astype(np.float32)), triangles=1000)
+    on_right = coarse.positions[coarse.triangles].mean(axis=1)[:, 0] > 0
+    assert measure_topology(coarse).is_sound and coarse.importance is None
+    assert 3 < on_right.sum() / (~on_right).sum() < 6
+
+
+def test_importance_of_nothing_or_nonsense_does_no_harm():
+    marks = np.tile(np.array([0, np.nan, np.inf, 1], np.float32), sphere().vertex_count)[: sphere().vertex_count]
+    coarse = simplify(replace(sphere(), importance=marks), triangles=200)
+    assert measure_topology(coarse).is_sound and np.isfinite(coarse.positions).all()
 
 
 def test_the_same_mesh_comes_out_every_time():

@@ -53,7 +53,7 @@ def test_joining_never_closes_a_surface_nor_spoils_a_chart(solid: Mesh) -> None:
     layout = boxed(solid)
     mend(layout)
     before = layout.everything().count
-    stitch(layout)
+    stitch(layout, gutter=0.01)
     everything = layout.everything()
     assert 1 < everything.count <= before
     assert not flipped(everything).any()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.errors import TimeLimitError
+from kiln.errors import PostconditionError, TimeLimitError
 from kiln.geometry import unwrap as module
 from kiln.geometry.rasterize import rasterize
-from kiln.geometry.unwrap import unwrap
+from kiln.geometry.unwrap import Lightmap, unwrap
 from shapes import cube, mesh, sphere
 
 
@@ -136,3 +138,82 @@ def test_loose_triangles_and_open_sheets_unwrap() -> None:
 def test_creases_along_seams_are_hard() -> None:
     box = unwrap(cube(), size=256, padding=4).mesh
     assert np.allclose(np.abs(box.normals).max(axis=1), 1), "each side's corners look straight out of it"
+
+
+def test_a_texel_density_is_met_in_the_least_atlas_that_holds_it() -> None:
+    for density in (40.0, 150.0):
+        made = unwrap(bumpy(), size=256, padding=4, density=density)
+        assert made.measures["texel_density_px_per_m"] == pytest.approx(density, rel=0.01)
+        assert least_gap(made.mesh, made.size, 1) >= 4 - 1.5
+    assert made.size == 1024
+    assert made.measures["utilization"] > 0.15, "half the size would not have held it"
+
+
+def test_charts_are_at_most_as_many_as_asked_for_where_that_can_be() -> None:
+    free = unwrap(bumpy(), size=256, padding=4).measures["charts"]
+    made = unwrap(bumpy(), size=256, padding=4, max_charts=int(free) - 1)
+    assert made.measures["charts"] < free
+    assert (signed_areas(made.mesh) < 0).all()
+    assert writers(made.mesh, 256).max() == 1
+    two = unwrap(mesh(*apart(cube(), 3)), size=256, padding=4, max_charts=1)
+    assert two.measures["charts"] >= 3
+    assert "charts, not 1" in two.notes[-1]
+
+
+def apart(solid: Mesh, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and triangles of copies that do not touch."""
+    shifts = np.arange(count)[:, None, None] * (3.0, 0, 0)
+    triangles = solid.triangles[None] + (np.arange(count) * solid.vertex_count)[:, None, None]
+    return (solid.positions[None] + shifts).reshape(-1, 3), triangles.reshape(-1, 3)
+
+
+def test_lightmap_uvs_are_a_second_layout_of_the_same_charts() -> None:
+    made = unwrap(bumpy(), size=256, padding=4, lightmap=Lightmap(size=128, padding=3), front_weight=2.0)
+    second = replace(made.mesh, uvs=made.mesh.lightmap_uvs)
+    assert writers(second, 128).max() == 1
+    assert least_gap(second, 128, 4) >= 3 - 1.5 / 4
+    assert made.measures["lightmap_utilization"] == pytest.approx((writers(second, 128) > 0).mean(), abs=0.02)
+    assert np.array_equal(islands(second), islands(made.mesh))
+
+
+def test_a_lightmap_too_small_is_left_out_and_said_so() -> None:
+    made = unwrap(mesh(*apart(cube(), 60)), size=512, padding=1, lightmap=Lightmap(size=32, padding=4))
+    assert made.mesh.lightmap_uvs is None
+    assert "no lightmap UVs" in made.notes[-1]
+
+
+def test_what_gives_no_sound_atlas_is_tried_another_way_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, refused = module.lay_out, []
+
+    def refuse_twice(*args: object, **kwargs: object) -> object:
+        if len(refused) < 2:
+            refused.append(1)
+            raise PostconditionError("triangles lie over others")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, "lay_out", refuse_twice)
+    made = unwrap(cube(), size=256, padding=2)
+    assert made.measures["charts"] == 12
+    assert [note.split()[1] for note in made.notes] == ["auto", "box", "triangle"]
+    assert writers(made.mesh, 256).max() == 1
+
+
+def test_thousands_of_parts_are_packed_too() -> None:
+    made = unwrap(mesh(*apart(cube(), 800)), size=1024, padding=1)
+    assert made.measures["charts"] >= 1500
+    assert writers_anywhere(made.mesh, 1024) == 1
+
+
+def writers_anywhere(unwrapped: Mesh, size: int) -> int:
+    """Most triangles over one texel, found by drawing them first to last and last to first."""
+    points = unwrapped.uvs.astype(float) * size
+    first = rasterize(points, unwrapped.triangles, width=size, height=size).triangle
+    last = rasterize(points, unwrapped.triangles[::-1].copy(), width=size, height=size).triangle
+    return 1 if np.array_equal(first, np.where(last < 0, -1, unwrapped.triangle_count - 1 - last)) else 2
+
+
+def test_a_mesh_without_area_is_refused_and_triangles_without_neighbours_are_not() -> None:
+    with pytest.raises(PostconditionError, match="next to no area"):
+        unwrap(mesh(sphere().positions * (1, 1e-9, 1e-9), sphere().triangles), size=256, padding=2)
+    soup = mesh(np.random.default_rng(0).random((30, 3)), np.arange(30).reshape(-1, 3))
+    assert unwrap(soup, size=256, padding=2).measures["charts"] == 10

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from kiln.imaging.dilate import nearest_covered
+from kiln.imaging.dilate import fill_beyond, nearest_covered
 
 
 def test_every_texel_takes_its_nearest_covered_one() -> None:
@@ -21,3 +22,19 @@ def test_every_texel_takes_its_nearest_covered_one() -> None:
 
 def test_nothing_covered_gives_a_valid_index() -> None:
     assert not nearest_covered(np.zeros((4, 5), bool)).any()
+
+
+def test_every_map_is_filled_from_the_same_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    covered = np.random.default_rng(1).random((23, 31)) < 0.05
+    index = nearest_covered(covered)
+    maps = [np.random.default_rng(k).integers(0, 60000, (23, 31, *shape)).astype(np.uint16) for k, shape in enumerate([(3,), ()])]
+    wanted = [texels.reshape(23 * 31, -1)[index].reshape(texels.shape) for texels in maps]
+    monkeypatch.setattr("kiln.imaging.dilate._BAND", 62)
+    fill_beyond(covered, maps)
+    assert all(np.array_equal(found, want) for found, want in zip(maps, wanted, strict=True))
+
+
+def test_where_nothing_is_covered_nothing_changes() -> None:
+    texels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    fill_beyond(np.zeros((4, 5), bool), [texels])
+    assert np.array_equal(texels.reshape(-1), np.arange(20))

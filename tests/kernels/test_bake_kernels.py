@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kiln.kernels.bake import encode_normals, gather_openness, interpolate_rows, nearest_facing, sample_decoded, scatter_directions
+from kiln.kernels.bake import (
+    encode_normals,
+    gather_openness,
+    interpolate_rows,
+    mark_jumps,
+    nearest_facing,
+    sample_decoded,
+    scatter_directions,
+    texture_shares,
+)
 
 RANDOM = np.random.default_rng(4)
 
@@ -25,12 +34,15 @@ def test_interpolation_weighs_the_corners() -> None:
 
 
 def test_the_nearest_hit_that_faces_the_texel_stays() -> None:
-    normals, faces = unit(RANDOM.normal(size=(50, 3))), unit(RANDOM.normal(size=(7, 3)))
+    normals, positions = unit(RANDOM.normal(size=(50, 3))), RANDOM.normal(size=(9, 3)).astype(np.float32)
+    triangles = RANDOM.integers(0, 9, (7, 3)).astype(np.uint32)
+    a, b, c = (positions[corner] for corner in triangles.T)
+    faces = np.cross(b - a, c - a)
     best = np.full(50, -1, np.int32), np.zeros((50, 2), np.float32), np.full(50, np.inf, np.float32)
     expected = np.full(50, np.inf)
     for _ in range(3):
         triangle, distance = RANDOM.integers(-1, 7, 50).astype(np.int32), RANDOM.normal(size=50).astype(np.float32)
-        nearest_facing(normals, faces, triangle, np.ones((50, 2), np.float32), distance, *best)
+        nearest_facing(normals, positions, triangles, triangle, np.ones((50, 2), np.float32), distance, *best)
         seen = (triangle >= 0) & ((normals * faces[triangle]).sum(axis=1) > 0)
         expected = np.where(seen, np.minimum(expected, np.abs(distance)), expected)
     assert np.array_equal(best[2], expected.astype(np.float32))
@@ -43,7 +55,7 @@ def test_encoded_normals_decode_to_the_wanted_direction() -> None:
     wanted = unit(wanted + 2 * normal)
     sign = np.where(np.arange(40) % 2, 1, -1).astype(np.float32)
     out = np.empty((40, 3), np.uint8)
-    encode_normals(np.column_stack([normal * 0.7, tangent, sign]).astype(np.float32), wanted, out, 0, 40)
+    encode_normals(np.column_stack([normal * 0.7, tangent, sign]).astype(np.float32), wanted, 127.5, out, 0, 40)
     x, y, z = (out / 127.5 - 1).T[..., None]
     decoded = unit(x * tangent + y * np.cross(normal, tangent) * sign[:, None] + z * normal)
     assert (decoded * wanted).sum(axis=1).min() > np.cos(np.radians(3))
@@ -66,7 +78,7 @@ def test_openness_is_the_mean_of_the_blocks_around() -> None:
     block = np.arange(16, dtype=np.int32).reshape(4, 4)
     openness = np.column_stack([RANDOM.random(16), np.zeros((16, 3))]).astype(np.float32)
     out = np.empty(len(texel), np.float32)
-    gather_openness(texel, size, np.zeros((64, 3), np.float32), openness, block, step, 1.0, out, 0, 64)
+    gather_openness(texel, size, np.zeros((64, 3), np.float32), openness, block, step, 4, 1.0, out, 0, 64)
     values = openness[:, 0].reshape(4, 4)
     rows, columns = texel // size, texel % size
     top, left = np.floor((rows + 0.5) / step - 0.5).astype(int) - 1, np.floor((columns + 0.5) / step - 0.5).astype(int) - 1
@@ -92,3 +104,36 @@ def test_sampling_is_bilinear_between_decoded_centres(wrap: bool) -> None:
             weight = np.abs(1 - di - (x - i)) * np.abs(1 - dj - (y - j))
             expected += weight[:, None] * values[row, column]
     assert np.allclose(out, expected, atol=1e-4)
+
+
+def test_jumps_mark_both_neighbours_and_the_rim_of_what_is_covered() -> None:
+    number = np.where(RANDOM.random((12, 14)) < 0.95, 0, -1).astype(np.int32)
+    count = int((number >= 0).sum())
+    number[number >= 0] = np.arange(count)
+    normals, colors = unit(RANDOM.normal(size=(count, 3)) + 9), (RANDOM.random((count, 4)) / 50).astype(np.float32)
+    points = (RANDOM.random((count, 3)) * 2).astype(np.float32)
+    limits = np.array([0.96, 0.13, 2.6], np.float32)
+    found = np.zeros(number.shape, bool)
+    mark_jumps(number, normals, colors, points, limits, found)
+
+    def differs(a: int, b: int) -> bool:
+        if a < 0 or b < 0:
+            return (a < 0) != (b < 0)
+        step = abs(np.sqrt(colors[a]) - np.sqrt(colors[b])).max()
+        return bool(normals[a] @ normals[b] < limits[0] or step > limits[1] or np.linalg.norm(points[a] - points[b]) > limits[2])
+
+    wanted = np.zeros(number.shape, bool)
+    for j, i in np.ndindex(number.shape):
+        for y, x in ((j, i + 1), (j + 1, i)):
+            if y < 12 and x < 14 and differs(number[j, i], number[y, x]):
+                wanted[j, i] = wanted[y, x] = True
+    assert 0 < wanted.sum() < wanted.size
+    assert np.array_equal(found, wanted)
+
+
+def test_a_texture_share_is_the_root_of_both_areas() -> None:
+    positions = np.array([(0, 0, 0), (2, 0, 0), (0, 2, 0), (4, 0, 0)], np.float32)
+    uvs = np.array([(0, 0), (0.5, 0), (0, 0.5), (1, 0)], np.float32)
+    out = np.empty(2, np.float32)
+    texture_shares(positions, uvs, np.array([(0, 1, 2), (0, 1, 3)], np.uint32), np.arange(2, dtype=np.int32), out)
+    assert np.allclose(out, (0.25, 0))

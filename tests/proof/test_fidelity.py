@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from kiln.asset import Material, Mesh
-from kiln.proof.fidelity import measure_fidelity
+from kiln.proof.fidelity import Fidelity, compare_texels
+from kiln.proof.reference import Reference
 from shapes import mesh
+
+
+def measure_fidelity(low: Mesh, material: Material | None, source: Mesh, **others: int) -> Fidelity:
+    return compare_texels(low, material, Reference(source), **others).numbers()
+
 
 FLAT = np.full((32, 32, 3), (128, 128, 255), np.uint8)
 

@@ -6,16 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiln.asset import Material, Mesh
-from kiln.errors import KilnError, ModelError
+from kiln.asset import Material, Mesh, Value
 from kiln.formats.gltf_write import Part, encode_material, write_glb
-from kiln.formats.package_layout import hulls_path, lod_path
-from kiln.formats.png import encode_png
+from kiln.geometry.areas import volume
 from kiln.geometry.normals import smooth_normals
 from kiln.geometry.tangents import add_tangents
 from kiln.proof.criteria import BY_KEY, MEASURES, Measure, label_and_value
-from kiln.proof.measure import attention, inspect_file, measure_mesh, measure_model, volume
+from kiln.proof.measure import Files, measure_files
+from kiln.proof.measure import measure_mesh as collect
+from kiln.proof.reference import Reference
 from shapes import cube, mesh, sphere, tetrahedron
+
+
+def measure_mesh(mesh: Mesh) -> dict[str, Value]:
+    return collect(mesh).measures
+
+
+def measure_model(path: Path, *, lods: tuple[Path, ...] = (), hulls: Path | None = None, **others: object) -> dict[str, Value]:
+    return measure_files(Files(model=path, lods=lods, hulls=hulls), **others).measures
 
 
 def written(folder: Path, mesh: Mesh, material: Material | None = None, *, name: str = "thing") -> Path:
@@ -91,7 +99,7 @@ def test_the_pivot_is_named(offset: tuple[float, ...], pivot: str) -> None:
 
 def test_uvs_are_judged_on_the_normal_map(tmp_path: Path) -> None:
     material = Material(normal=np.full((64, 32, 3), (128, 128, 255), np.uint8), base_color=np.full((16, 16, 4), 255, np.uint8))
-    measures = measure_model(written(tmp_path, card(), material), source=card())
+    measures = measure_model(written(tmp_path, card(), material), reference=Reference(card()))
     assert (measures["normal_size"], measures["base_color_size"]) == ("32 × 64", "16 × 16")
     assert measures["uv_utilization"] == 0.5
     assert measures["uv_charts"] == 1
@@ -103,9 +111,9 @@ def test_uvs_are_judged_on_the_normal_map(tmp_path: Path) -> None:
 
 def test_guessed_texels_count_only_where_there_is_surface(tmp_path: Path) -> None:
     material = Material(normal=np.full((64, 64, 3), (128, 128, 255), np.uint8))
-    guessed = np.zeros((64, 64), bool)
-    guessed[:16] = True
-    guessed[:, 40:] = True  # no surface there
+    guessed = np.zeros((64, 64), np.uint8)
+    guessed[:16] = 255
+    guessed[:, 40:] = 255  # no surface there
     assert measure_model(written(tmp_path, card(), material), guessed=guessed)["guessed"] == 0.25
 
 
@@ -114,51 +122,63 @@ def test_lods_and_hulls_are_read_from_their_files(tmp_path: Path) -> None:
     hulls = tmp_path / "hulls.glb"
     touching = [cube(), cube().moved(offset=np.array([1, 0, 0], np.float32)), tetrahedron()]
     hulls.write_bytes(write_glb([Part(name=f"h{n}", mesh=hull) for n, hull in enumerate(touching)]))
-    measures = measure_model(main, lods=[lod], hulls=hulls)
+    measures = measure_model(main, lods=(lod,), hulls=hulls)
     assert (measures["lods"], measures["lod1_triangles"]) == (2, sphere(4, 8).triangle_count)
     assert (measures["hulls"], measures["hull_vertices_max"], measures["hull_vertices"]) == (3, 8, 20)
+
+
+def test_lods_say_how_far_they_are_off_and_from_where_engines_may_show_them(tmp_path: Path) -> None:
+    main, lod = written(tmp_path, cube()), written(tmp_path, cube(0.9), name="lod")
+    measures = measure_model(main, lods=(lod,))
+    assert measures["lod1_deviation_m"] == pytest.approx(0.05 * 3**0.5, rel=1e-3)
+    assert measures["lod1_deviation"] == pytest.approx(0.05, rel=1e-3)
+    assert measures["lod1_silhouette_iou"] == pytest.approx(0.81, abs=0.01)
+    assert 0 < measures["lod1_unity_height"] < measures["lod1_unreal_screen_size"] < 1
+    assert measures["lod1_godot_m"] > 1
+
+
+def test_hulls_are_compared_with_the_mesh_in_the_file(tmp_path: Path) -> None:
+    measures = measure_model(written(tmp_path, cube()), hulls=written(tmp_path, cube(1.1), name="hull"))
+    assert (measures["hull_triangles"], measures["hull_triangles_share"]) == (12, 1)
+    assert measures["hull_volume_error"] == pytest.approx(1.1**3 - 1, rel=1e-3)
+    assert measures["hull_outside"] == pytest.approx(0.05, rel=1e-3)
+    assert measures["hull_uncovered"] == 0
+
+
+def test_impossible_colours_and_half_metal_are_counted_where_there_is_surface(tmp_path: Path) -> None:
+    base, orm = np.full((64, 64, 4), 255, np.uint8), np.zeros((64, 64, 3), np.uint8)
+    base[..., :3] = 128
+    base[:16, :, :3], base[16:32, :, :3] = 10, 250
+    base[:, 32:, :3] = 0  # no surface there
+    orm[48:, :, 2], orm[:48, :, 2] = 128, 255
+    material = Material(base_color=base, orm=orm)
+    measures = measure_model(written(tmp_path, card(), material))
+    assert (measures["albedo_out_of_range"], measures["metallic_in_between"]) == (0.5, 0.25)
+
+
+def test_fidelity_is_measured_by_texel_by_view_and_along_seams(tmp_path: Path) -> None:
+    uv = sphere(8, 16)
+    x, y, z = uv.positions.T
+    uvs = np.stack([np.arctan2(x, z) / 7 + 0.5, np.arccos(np.clip(y, -1, 1)) / 7], 1).astype(np.float32)
+    ball = add_tangents(replace(uv, uvs=uvs, normals=smooth_normals(uv)))
+    colors = np.full((ball.vertex_count, 4), (90, 90, 90, 255), np.uint8)
+    material = Material(base_color=np.full((64, 64, 4), (100, 100, 100, 255), np.uint8))
+    found = measure_files(Files(model=written(tmp_path, ball, material)), reference=Reference(replace(ball, colors=colors)))
+    assert found.measures["color_psnr_db"] == pytest.approx(20 * np.log10(25.5), abs=0.01)
+    assert found.measures["silhouette_iou"] == 1
+    assert np.nanmax(found.texels.color_levels) == np.nanmin(found.texels.color_levels) == 10
+    changed = measure_files(Files(model=written(tmp_path, ball, material)), reference=found.reference, colored=False)
+    assert changed.measures["color_psnr_db"] is None
 
 
 def test_every_measure_is_in_the_table(tmp_path: Path) -> None:
     material = Material(normal=np.full((64, 64, 3), (128, 128, 255), np.uint8))
     path = written(tmp_path, card(), material)
     measures = measure_model(
-        path, source=card(), lods=[path], hulls=written(tmp_path, cube(), name="hull"), guessed=np.zeros((64, 64), bool)
+        path, reference=Reference(card()), lods=(path,), hulls=written(tmp_path, cube(), name="hull"), guessed=np.zeros((64, 64), np.uint8)
     )
     assert set(measures) <= set(BY_KEY)
     assert len(BY_KEY) == len(MEASURES)
-
-
-def test_inspecting_a_model_a_package_and_a_picture(tmp_path: Path) -> None:
-    package = tmp_path / "thing"
-    (package / "collision").mkdir(parents=True)
-    written(package, cube())
-    (package / lod_path("thing", 1)).write_bytes(write_glb([Part(name="l", mesh=tetrahedron())]))
-    (package / hulls_path("thing")).write_bytes(write_glb([Part(name="h", mesh=cube())]))
-    whole = inspect_file(package)
-    assert (whole.name, whole.measures["lod1_triangles"], whole.measures["hulls"]) == ("thing", 4, 1)
-    assert "lods" not in inspect_file(package / "thing.glb").measures
-    pixels = np.zeros((40, 20, 4), np.uint8)
-    pixels[10:, 4:16] = (200, 100, 50, 255)
-    (tmp_path / "jug_back.png").write_bytes(encode_png(pixels))
-    shown = inspect_file(tmp_path / "jug_back.png").measures
-    assert (shown["width_px"], shown["height_px"], shown["view"], shown["has_matte"]) == (20, 40, "back", "yes")
-    assert shown["coverage"] == pytest.approx(30 * 12 / 800)
-    assert shown["touches_border"] == pytest.approx(12 / 116)
-
-
-def test_what_cannot_be_inspected_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no thing\.glb"):
-        (tmp_path / "thing").mkdir()
-        inspect_file(tmp_path / "thing")
-    with pytest.raises(KilnError):
-        inspect_file(tmp_path / "absent.png")
-
-
-def test_attention_is_drawn_to_what_is_not_good() -> None:
-    assert attention({"open_edges": 0, "uv_utilization": 0.9}) == []
-    (sentence,) = attention({"open_edges": 3, "uv_utilization": 0.9})
-    assert sentence == "Open edges: 3, where 0 is good"
 
 
 @pytest.mark.parametrize(

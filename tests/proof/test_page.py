@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from kiln.asset import FileRecord, Picture, Report, Step
+from kiln.asset import FileRecord, Line, Picture, Primitive, Report, Step, Verdict
 from kiln.proof.criteria import BY_KEY, MEASURES
-from kiln.proof.page import key_facts, verdict, write_page
+from kiln.proof.page import Exhibits, key_facts, write_page
 from kiln.proof.preview import Tile, Views
+from kiln.proof.tables import hull_table, lod_table, verdict
+from shapes import cube
 
 VOID = {"meta", "img", "br"}
 
@@ -23,6 +26,7 @@ class Strict(HTMLParser):
         self.sources: list[str] = []
         self.tags: set[str] = set()
         self.words = ""
+        self.cells: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
@@ -34,6 +38,8 @@ class Strict(HTMLParser):
         self.sources += [value for key, value in attrs if key in ("src", "href") and value]
         if tag == "img":
             assert values["alt"] and values["width"] and values["height"]
+        if tag in ("td", "th"):
+            self.cells.append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -42,6 +48,8 @@ class Strict(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words += data
+        if {"td", "th"} & set(self.open):
+            self.cells[-1] += data
 
 
 def tile(caption: str = "a tile", size: int = 8) -> Tile:
@@ -68,9 +76,15 @@ def whole_page(name: str = "jug") -> str:
     picture = Picture(pixels=np.full((40, 20, 4), 100, np.uint8), name=name, view="left")
     return write_page(
         full,
-        views=views(),
-        maps=[tile("Normal")],
-        sources=[picture],
+        Exhibits(
+            views=views(),
+            maps=[tile("Normal")],
+            evidence=[tile("Error of normals")],
+            lod_pairs=[tile("LOD0 and LOD1")],
+            sources=[picture],
+            hulls=[cube()],
+            fits=[Primitive(kind="box", center=(0.0, 0.0, 0.0), size=(1.0, 2.0, 0.5))],
+        ),
         files=[file],
         inputs=[file],
         licences={"xatlas <1>": "MIT"},
@@ -82,7 +96,7 @@ def test_the_page_is_well_formed_and_holds_every_measure() -> None:
     page = Strict(whole_page())
     assert set(page.ids) == set(BY_KEY)
     for measure in MEASURES:
-        assert measure.label in page.words
+        assert measure.label in page.words or measure.key.startswith("lod")
     for words in (
         "from 300,000 <b>",
         "look & see",
@@ -94,6 +108,9 @@ def test_the_page_is_well_formed_and_holds_every_measure() -> None:
         "LOD1",
         "Normal",
         "view 7",
+        "Error of normals",
+        "LOD0 and LOD1",
+        "a box, 1 × 2 × 0.5 m",
     ):
         assert words in page.words
 
@@ -113,7 +130,7 @@ def test_names_are_escaped(name: str) -> None:
 
 
 def test_parts_without_content_are_left_out() -> None:
-    words = Strict(write_page(report(), views=views())).words
+    words = Strict(write_page(report(), Exhibits(views=views()))).words
     for title in ("Maps", "Made from", "What each stage did", "Files", "Licences"):
         assert title not in words
     assert "All around" in words
@@ -130,9 +147,32 @@ def test_the_verdict_counts_checks_and_names_what_to_look_at() -> None:
 
 
 def test_marks_tell_good_from_bad_without_colour() -> None:
-    page = write_page(report(open_edges=3), views=views())
+    page = write_page(report(open_edges=3), Exhibits(views=views()))
     assert page.count('aria-label="good"') == 1
-    assert page.count('aria-label="needs a look"') == 2  # in the verdict and in the table
+    assert page.count('aria-label="needs a look"') == 3  # in the verdict, beside the group's name, in its table
+
+
+LINES = (
+    Line(key="triangles", limit="<= 10000", value=8000, passed=True),
+    Line(key="uv_utilization", limit=">= 0.62", value=0.5, passed=False),
+    Line(key="file_bytes", limit="<= 5242880", value=None, passed=None),
+    Line(key="watertight", limit="== yes", value="yes", passed=True),
+)
+
+
+def test_a_broken_contract_stands_first_with_its_limits_in_peoples_units() -> None:
+    broken = replace(report(), contract=Verdict(contract="web", lines=LINES, attempts=("wider gutters: no better",)))
+    assert verdict(broken) == "Breaks the contract “web”: 1 of 3 limits. To look at: texture used."
+    words = Strict(write_page(broken, Exhibits(views=views()))).words
+    for shown in ("≥ 62.0 %", "50.0 %", "≤ 10,000", "≤ 5.2 MB", "not applicable", "2 of 4 kept", "wider gutters: no better"):
+        assert shown in words
+    assert words.index("≥ 62.0 %") < words.index("≤ 10,000")
+
+
+def test_a_kept_contract_is_the_verdict_whatever_else_could_be_better() -> None:
+    kept = replace(report(open_edges=3), contract=Verdict(contract="web", lines=LINES[:1]))
+    assert verdict(kept) == "Keeps the contract “web”: all 1 limits, measured on the written file."
+    assert "<details open>" not in write_page(kept, Exhibits(views=views()))
 
 
 def test_key_facts_leave_out_what_is_not_there() -> None:
@@ -150,3 +190,24 @@ def test_transparent_pictures_lie_on_paper() -> None:
     pixels[:2] = (10, 20, 30, 255)
     shown = _on_paper(Picture(pixels=pixels, name="p"))
     assert tuple(shown[0, 0]) == (10, 20, 30) and tuple(shown[3, 3]) == (236, 236, 236)
+
+
+def test_lods_have_a_row_each_with_what_every_engine_wants() -> None:
+    cells = Strict(lod_table({"lods": 2, "lod1_triangles": 4000, "lod1_deviation": 0.004, "lod1_unity_height": 0.25})).cells
+    assert cells[:4] == ["Level", "Triangles", "Silhouette", "Deviation"]
+    assert cells[8:] == ["LOD1", "4,000", "not applicable", "0.400 %", "not applicable", "not applicable", "25.0 %", "not applicable"]
+    assert lod_table({"triangles": 3}) == ""
+
+
+def test_hulls_without_simpler_bodies_need_no_table() -> None:
+    assert hull_table([cube()], []) == hull_table([cube()], [None]) == ""
+    ball = Primitive(kind="sphere", center=(0.0, 0.0, 0.0), size=(2.0, 2.0, 2.0))
+    rod = Primitive(kind="capsule", center=(0.0, 0.0, 0.0), size=(0.2, 1.5, 0.2))
+    words = Strict(hull_table([cube()] * 3, [ball, None, rod])).words
+    assert "a sphere, 2 m across" in words and "a capsule, 0.2 m across, 1.5 m long" in words and "–" in words
+
+
+def test_only_the_first_warnings_are_unfolded() -> None:
+    page = write_page(replace(report(), warnings=tuple(f"warning {n}" for n in range(5))), Exhibits(views=views()))
+    folded = page.index("2 more")
+    assert page.index("warning 2") < folded < page.index("warning 3")

@@ -122,3 +122,12 @@ def test_tiles_have_round_corners_and_captions() -> None:
     assert tuple(canvas.pixels[20, 20]) == PAPER
     assert tuple(canvas.pixels[60, 130]) == (0, 0, 0)
     assert canvas.pixels[75:100, 30:90].max() > 90
+
+
+def test_further_maps_are_shown_and_what_delight_took_is_put_back() -> None:
+    color = np.full((16, 16, 4), (100, 100, 100, 255), np.uint8)
+    extras = {"baked_light": np.full((16, 16), 64, np.uint8), "normal_16": np.full((16, 16, 3), 0x8040, np.uint16)}
+    tiles = {tile.caption: tile.pixels for tile in map_tiles(Material(base_color=color, extras=extras), cube())}
+    assert tiles["Normal 16, 16 × 16"][0, 0].tolist() == [128, 128, 128]
+    assert tiles["Baked light, 16 × 16"][0, 0].tolist() == [64, 64, 64]
+    assert tiles["Base colour before its light was removed"][0, 0, 0] == 71  # half of level 100's light

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.proof.uv_layout import measure_layout
+from kiln.geometry.rasterize import rasterize_uvs
+from kiln.proof.uv_layout import measure_layout, measure_uvs
 from shapes import mesh
 
 
@@ -79,3 +80,32 @@ def test_unequal_density_has_a_spread() -> None:
 def test_maps_need_not_be_square() -> None:
     layout = measure_layout(squares((0, 0)), width=128, height=64)
     assert layout.utilization == 32 * 16 / (128 * 64)
+
+
+def test_thin_charts_are_slivers_however_long_or_bent() -> None:
+    square = squares((0, 0), (24, 0), (0, 30), (30, 30))
+    uvs = square.uvs.copy()
+    uvs[4:8, 0] = 24 / 64 + (uvs[4:8, 0] - 24 / 64) * 7 / 16  # 7 texels wide
+    assert measure_layout(replace(square, uvs=uvs), width=64, height=64).sliver_share == 0.25
+    assert measure_layout(square, width=64, height=64).sliver_share == 0
+    assert measure_layout(square, width=16, height=16).sliver_share == 1
+
+
+def test_density_percentiles_are_by_area() -> None:
+    layout = measure_layout(squares(*[(20 * (k % 3), 20 * (k // 3)) for k in range(9)]), width=64, height=64)
+    assert (layout.density_p5, layout.density_p95) == pytest.approx((16, 16))
+    large = squares((0, 0), (24, 0))
+    positions = large.positions.copy()
+    positions[4:, :2] = (positions[4:, :2] - (2, 0)) * 10 + (4, 0)  # a hundred times the area, a tenth of the density
+    layout = measure_layout(replace(large, positions=positions.astype(np.float32)), width=64, height=64)
+    assert (layout.density_p5, layout.density_p95) == pytest.approx((1.6, 1.6))
+
+
+def test_the_lightmap_is_judged_on_its_own_uvs() -> None:
+    both = squares((0, 0), (24, 0))
+    moved = np.concatenate([both.uvs[:4], both.uvs[:4] + np.float32([0.125, 0])])
+    measures = measure_uvs(replace(both, lightmap_uvs=moved), rasterize_uvs(both, width=64, height=64))
+    assert (measures["uv_overlap_texels"], measures["lightmap_uv_outside"]) == (0, 0)
+    assert measures["lightmap_uv_overlap_texels"] == 1024**2 * 8 * 16 // 64**2
+    assert measures["lightmap_uv_utilization"] == 24 * 16 / 64**2
+    assert "lightmap_uv_utilization" not in measure_uvs(both, rasterize_uvs(both, width=64, height=64))

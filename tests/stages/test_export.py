@@ -3,20 +3,28 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kiln.asset import Asset, FileRecord, Material, Mesh, Package, Step
-from kiln.errors import Cancelled, PostconditionError, SetupError
+from kiln.asset import Asset, FileRecord, Line, Material, Mesh, Package, Step, Value, Verdict
+from kiln.errors import Cancelled, ContractError, PostconditionError, SetupError
 from kiln.formats.model import read_model
 from kiln.geometry.normals import smooth_normals
+from kiln.proof.measure import Evidence
 from kiln.stages import Context
 from kiln.stages.export import ExportParams, export
 from oracles import khronos
 from shapes import cube, sphere
+
+
+@pytest.fixture(autouse=True)
+def _few_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is seen from around is tested in test_views; here two views are enough."""
+    monkeypatch.setattr("kiln.proof.views.DIRECTIONS", ((45.0, 35.0), (225.0, 35.0)))
 
 
 def _unwrapped(rings: int) -> Mesh:
@@ -125,7 +133,15 @@ def test_same_asset_gives_same_bytes(tmp_path: Path) -> None:
 
 def test_previews_and_report_page(tmp_path: Path) -> None:
     package = _export(tmp_path, archive=False, formats=("glb", "gltf"), source=True, name="my ball")
-    added = {"report.html", "previews/contact_sheet.png", "previews/maps.png", "source/my_ball_source.glb", "my_ball.gltf", "my_ball.bin"}
+    added = {
+        "report.html",
+        "previews/contact_sheet.png",
+        "previews/maps.png",
+        "previews/fidelity.png",
+        "source/my_ball_source.glb",
+        "my_ball.gltf",
+        "my_ball.bin",
+    }
     assert added < set(package.files)
     assert package.archive is None
     assert "made a ball" in (package.folder / "report.html").read_text()
@@ -146,9 +162,44 @@ def test_nothing_is_left_after_cancelling_or_a_failed_check(tmp_path: Path, monk
 
     with pytest.raises(Cancelled):
         export(_asset(), ExportParams(out=tmp_path / "out", previews=False), Context(on_progress=stop))
-    monkeypatch.setitem(export.function.__globals__, "_measure", lambda folder, asset: {"triangles": 3, "file_bytes": 1})
+    wrong = Evidence(measures={"triangles": 3, "file_bytes": 1}, mesh=cube(), materials=())
+    monkeypatch.setattr("kiln.proof.measure.measure_package", lambda folder, asset: wrong)
     with pytest.raises(PostconditionError, match="3 triangles instead of"):
         _export(tmp_path / "out", previews=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _judging(*, limit: int) -> Context:
+    def judge(measures: Mapping[str, Value]) -> Verdict:
+        value = measures["triangles"]
+        return Verdict(contract="tiny", lines=(Line(key="triangles", limit=f"<= {limit}", value=value, passed=value <= limit),))
+
+    return Context(judge=judge)
+
+
+def test_a_kept_contract_is_in_the_report(tmp_path: Path) -> None:
+    package = export(_asset(), ExportParams(out=tmp_path, previews=False), _judging(limit=1000))
+    found = json.loads((package.folder / "report.json").read_text())
+    assert found["passed"] is True
+    assert found["contract"]["lines"][0]["key"] == "triangles"
+    assert package.report.contract.passed
+
+
+def test_a_broken_contract_leaves_nothing_unless_it_is_allowed(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"tiny.*triangles 224 instead of <= 100.*--allow-failing") as caught:
+        export(_asset(), ExportParams(out=tmp_path / "out", previews=False), _judging(limit=100))
+    assert [line.key for line in caught.value.verdict.broken] == ["triangles"]
+    assert list(tmp_path.iterdir()) == []
+    package = export(_asset(), ExportParams(out=tmp_path, previews=False, allow_failing=True), _judging(limit=100))
+    assert json.loads((package.folder / "report.json").read_text())["passed"] is False
+
+
+def test_a_judge_that_wants_another_attempt_leaves_nothing(tmp_path: Path) -> None:
+    def judge(measures: Mapping[str, Value]) -> Verdict:
+        raise LookupError(measures["triangles"])
+
+    with pytest.raises(LookupError):
+        export(_asset(), ExportParams(out=tmp_path / "out", previews=False), Context(judge=judge))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,17 +11,11 @@ from kiln.errors import ModelError, RecipeError
 from kiln.stages import Context, find
 from shapes import cube, mesh, sphere
 
-repair, simplify, lods, collide, place = (find(name) for name in ("repair", "simplify", "lods", "collide", "place"))
+repair, simplify, collide, place = (find(name) for name in ("repair", "simplify", "collide", "place"))
 
 
 def asset_of(solid: Mesh, **fields: object) -> Asset:
     return Asset(name="thing", source=solid, **fields)
-
-
-def unwrapped(solid: Mesh) -> Mesh:
-    """Seen from above, spread out by latitude: one chart a hemisphere would overlap, so only the upper one is kept."""
-    upper = solid.take_triangles(solid.positions[solid.triangles].mean(axis=1)[:, 1] > 0)
-    return replace(upper, uvs=(upper.positions[:, [0, 2]] / 2 + 0.5).astype(np.float32))
 
 
 def test_repair_says_what_changed():
@@ -63,29 +57,20 @@ def test_simplify_keeps_the_largest_parts_when_there_are_too_many():
     assert made.mesh.triangle_count == 48 and context.notes[1].startswith("8 of the smallest separate parts were left out")
 
 
-def test_lods_share_uvs_and_measure_their_distance():
-    context = Context()
-    solid = unwrapped(sphere(24, 48))
-    made = lods(asset_of(solid, mesh=solid), context=context, ratios=(0.5,))
-    assert len(made.lods) == 1 and made.lods[0].uvs is not None
-    assert 0 < context.measures["lod1_deviation"] < 0.02
-    assert context.measures["lod1_triangles"] == pytest.approx(solid.triangle_count / 2, rel=0.05)
-
-
-def test_lods_need_uvs_and_falling_ratios():
-    with pytest.raises(RecipeError, match="unwrap before lods"):
-        lods(asset_of(cube(), mesh=cube()))
-    solid = unwrapped(sphere())
-    with pytest.raises(RecipeError, match="ratios must fall"):
-        lods(asset_of(solid, mesh=solid), ratios=(0.25, 0.5))
-
-
 def test_collide_covers_the_mesh_and_notes_the_volume():
     context = Context()
     made = collide(asset_of(cube(), mesh=cube()), context=context)
     assert len(made.hulls) == 1 and context.measures["hull_volume_error"] == pytest.approx(0, abs=1e-4)
     with pytest.raises(RecipeError, match="simplify before collide"):
         collide(asset_of(cube()))
+
+
+def test_collide_finds_the_primitives_that_are_as_good():
+    made = collide(asset_of(cube(), mesh=cube()))
+    assert [fit.kind for fit in made.fits] == ["box"] and np.allclose(made.fits[0].size, 1, atol=1e-5)
+    assert collide(asset_of(cube(), mesh=cube()), shape="hulls").fits == ()
+    forced = collide(asset_of(cube(), mesh=cube()), shape="sphere", triangles_share=1.0)
+    assert forced.fits[0].kind == "sphere" and len(forced.hulls) == 1 and forced.hulls[0].triangle_count <= 12
 
 
 def test_place_moves_everything_alike():
@@ -95,7 +80,25 @@ def test_place_moves_everything_alike():
     made = place(asset, context=context, height=2.0)
     for moved in (made.source, made.mesh, *made.lods, *made.hulls):
         assert moved.bounds[0].tolist() == [-1, 0, -1] and moved.bounds[1].tolist() == [1, 2, 1]
-    assert context.measures == {"height": 2, "scale": 2}
+    assert context.measures == {"height": 2, "scale": 2, "ground_contact": pytest.approx(1)}
+
+
+def test_place_turns_to_the_front_and_knows_kinds():
+    wedge = replace(cube(), positions=cube().positions * np.array((1, 1, 3), np.float32) + np.array((0, 0, 5), np.float32))
+    made = place(asset_of(wedge, mesh=wedge), kind="sword", front="-z")
+    assert np.allclose(np.ptp(made.mesh.positions, axis=0), (1 / 3, 1 / 3, 1))
+    assert np.allclose(made.mesh.positions[0], (1 / 6, 0, 0.5)) and made.mesh.positions[0].tolist() == made.source.positions[0].tolist()
+    assert place(asset_of(wedge), kind="human", height=2.5).source.bounds[1][1] == 2.5
+    with pytest.raises(ValueError, match="one axis"):
+        place(asset_of(wedge), top="+z")
+
+
+def test_place_reports_texels_per_metre():
+    square = mesh([(0, 0, 0), (2, 0, 0), (2, 2, 0), (0, 2, 0)], [(0, 1, 2), (0, 2, 3)])
+    square = replace(square, uvs=np.array([(0, 1), (0.5, 1), (0.5, 0.5), (0, 0.5)], np.float32))
+    context = Context()
+    place(replace(asset_of(square, mesh=square), atlas_size=1024), context=context, height=1.0)
+    assert context.measures["texels_per_metre"] == pytest.approx(512)
 
 
 def test_a_pile_of_loose_triangles_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from kiln.asset.mesh import Mesh, Projection
 from kiln.asset.package import Package
 from kiln.asset.picture import Picture
 from kiln.asset.primitive import Primitive
-from kiln.asset.report import Report
+from kiln.asset.report import Line, Report, Value, Verdict
 from kiln.asset.voxels import Voxels
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "VIEW_AZIMUTH_DEGREES",
     "Asset",
     "FileRecord",
+    "Line",
     "Material",
     "Mesh",
     "Package",
@@ -25,6 +26,8 @@ __all__ = [
     "Projection",
     "Report",
     "Step",
+    "Value",
+    "Verdict",
     "View",
     "Voxels",
 ]

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,10 +20,10 @@ from rich.table import Table
 from kiln import __version__
 from kiln.asset import VIEWS, Package, Report
 from kiln.errors import KilnError
+from kiln.faces.check import check, contracts, report_data, verdict_line
 from kiln.faces.flags import StageCommand, overrides, stage_flags
 from kiln.faces.progress import LiveProgress
 from kiln.pipeline import api, catalogue
-from kiln.pipeline.run import Event
 
 EXIT_CODES = """\b
 Exit codes:
@@ -49,12 +49,21 @@ def kiln() -> None:
       kiln make sword.png --triangles 1500 --method extrude
       kiln process statue.glb --recipe mobile       any mesh through the game stages
       kiln inspect out/skewer/skewer.glb            measure a file
+      kiln check *.glb --contract unity             judge files by limits, for CI
     """
+
+
+_ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that make and process share."""
     for option in (
+        click.option("--memory-limit", type=_ABOVE_ZERO, metavar="GB", help="Give up when more memory than this is needed."),
+        click.option("--time-limit", type=_ABOVE_ZERO, metavar="SECONDS", help="Give up when any one stage takes longer. [default: 900]"),
+        click.option(
+            "--contract", help="Limits the package must keep (see `kiln contracts`), a .toml file, or none. [default: the recipe's]"
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done, and no progress."),
         click.option("--quiet", "-q", is_flag=True, help="No progress, only the result."),
         click.option("--name", help="Name of the asset. [default: the file's name]"),
@@ -74,19 +83,12 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @_common
 @stage_flags()
-def make(pictures: Sequence[Path], views: Sequence[Any], recipe: str, out: Path, name: str | None, **rest: Any) -> None:
+def make(pictures: Sequence[Path], views: Sequence[Any], **rest: Any) -> None:
     """Make an asset from one to four PICTURES of a subject.
 
     The side a picture shows is read from its name (knight_front.png, knight-left.png) or given with --view.
     """
-    parameters, quiet, as_json = overrides(rest), rest["quiet"], rest["as_json"]
-    _present(
-        lambda listen, stop: api.make(
-            list(pictures), recipe=recipe, out=out, name=name, views=views, on_event=listen, cancelled=stop, **parameters
-        ),
-        quiet=quiet,
-        as_json=as_json,
-    )
+    _present(lambda **given: api.make(list(pictures), views=views, **given), rest)
 
 
 @kiln.command(cls=StageCommand)
@@ -94,17 +96,12 @@ def make(pictures: Sequence[Path], views: Sequence[Any], recipe: str, out: Path,
 @click.option("--up", type=click.Choice(["y", "z"]), default="y", help="Axis that points up in OBJ, PLY and STL. [default: y]")
 @_common
 @stage_flags(only=catalogue.model_stages())
-def process(model: Path, up: Any, recipe: str, out: Path, name: str | None, **rest: Any) -> None:
+def process(model: Path, up: Any, **rest: Any) -> None:
     """Take any MODEL (.glb, .gltf, .obj, .ply, .stl) through the game stages.
 
     Textures and vertex colours are carried over to the new mesh's maps.
     """
-    parameters, quiet, as_json = overrides(rest), rest["quiet"], rest["as_json"]
-    _present(
-        lambda listen, stop: api.process(model, recipe=recipe, out=out, name=name, up=up, on_event=listen, cancelled=stop, **parameters),
-        quiet=quiet,
-        as_json=as_json,
-    )
+    _present(lambda **given: api.process(model, up=up, **given), rest)
 
 
 @kiln.command()
@@ -114,7 +111,7 @@ def inspect(file: Path, as_json: bool) -> None:
     """Measure a mesh FILE, a picture, or a finished package's folder."""
     report = api.inspect(file)
     if as_json:
-        _print_json(_report_data(report))
+        _print_json(report_data(report))
     else:
         _print_report(report)
 
@@ -156,7 +153,7 @@ def stages(as_json: bool) -> None:
         _print_table(("stage", "what it does", "parameters"), [(r["name"], r["summary"], ", ".join(r["parameters"])) for r in table])
 
 
-def _present(work: Callable[[Callable[[Event], None], threading.Event], Package], *, quiet: bool, as_json: bool) -> None:
+def _present(work: Callable[..., Package], given: dict[str, Any]) -> None:
     """Run with progress on stderr and the result on stdout; Ctrl-C asks the run to stop, a second one stops it at once."""
     stop = threading.Event()
 
@@ -165,28 +162,39 @@ def _present(work: Callable[[Callable[[Event], None], threading.Event], Package]
         stop.set()
 
     signal.signal(signal.SIGINT, ask_to_stop)
+    quiet, as_json = given.pop("quiet"), given.pop("as_json")
+    arguments = {"limits": _limits(given.pop("time_limit"), given.pop("memory_limit")), "cancelled": stop, **overrides(given), **given}
     if quiet or as_json:
-        package = work(lambda event: None, stop)  # noqa: ARG005
+        package = work(**arguments)
     else:
         with LiveProgress(Console(stderr=True)) as progress:
-            package = work(progress, stop)
+            package = work(on_event=progress, **arguments)
     if as_json:
-        _print_json(
-            {
-                "package": str(package.folder),
-                "archive": str(package.archive) if package.archive else None,
-                "model": str(package.model),
-                "files": list(package.files),
-                "report": _report_data(package.report),
-            }
-        )
+        _print_json(_package_data(package))
     else:
         _print_package(package)
+
+
+def _limits(seconds: float | None, gigabytes: float | None) -> Mapping[str, float]:
+    """The limits that were given."""
+    return {name: value for name, value in (("stage_seconds", seconds), ("memory_gb", gigabytes)) if value is not None}
+
+
+def _package_data(package: Package) -> dict[str, Any]:
+    return {
+        "package": str(package.folder),
+        "archive": str(package.archive) if package.archive else None,
+        "model": str(package.model),
+        "files": list(package.files),
+        "report": report_data(package.report),
+    }
 
 
 def _print_package(package: Package) -> None:
     measures = package.report.measures
     click.echo(f"{package.folder}  {_count(measures.get('triangles'))} triangles")
+    if package.report.contract is not None:
+        click.echo(f"  {verdict_line(package.report.contract)}")
     for warning in package.report.warnings:
         click.echo(f"  note: {warning}")
     click.echo(f"  report: {package.folder / 'report.html'}")
@@ -196,17 +204,8 @@ def _count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
-def _report_data(report: Report) -> dict[str, Any]:
-    return {
-        "name": report.name,
-        "measures": dict(report.measures),
-        "steps": [{"stage": s.stage, "params": dict(s.params), "notes": list(s.notes), "measures": dict(s.measures)} for s in report.steps],
-        "warnings": list(report.warnings),
-    }
-
-
 def _print_report(report: Report) -> None:
-    from kiln.proof.measure import label_and_value
+    from kiln.proof.criteria import label_and_value
 
     _print_table(("measure", report.name), [label_and_value(key, value) for key, value in report.measures.items()])
     for warning in report.warnings:
@@ -224,6 +223,10 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     Console().print(table)
+
+
+kiln.add_command(check)
+kiln.add_command(contracts)
 
 
 def run() -> None:

@@ -24,8 +24,8 @@ from kiln.formats.vertex_color import from_linear
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 """Primitive modes; 0 to 3 are points and lines."""
 
-_ATTRIBUTES = {"NORMAL": (3,), "TANGENT": (4,), "COLOR_0": (3, 4)}
-"""What is read beside POSITION and one UV set, and the widths allowed."""
+_ATTRIBUTES = {"NORMAL": (3,), "TANGENT": (4,), "COLOR_0": (3, 4), "TEXCOORD_1": (2,), "_IMPORTANCE": (1,)}
+"""What is read beside POSITION and the UV set that textures use, and the widths allowed."""
 
 
 def read_gltf(data: bytes, folder: Folder) -> Content:
@@ -105,13 +105,16 @@ class _Scene:
         found = {key: self._attribute(attributes, key, len(positions), widths) for key, widths in _ATTRIBUTES.items() if key in attributes}
         uv_key = f"TEXCOORD_{uv_map.texture_set}"
         uvs = self._attribute(attributes, uv_key, len(positions), (2,)) if uv_key in attributes else None
+        lightmap_uvs = found.get("TEXCOORD_1") if uv_map.texture_set == 0 else None
         mesh = Mesh(
             positions=positions,
             triangles=np.zeros((0, 3), np.uint32),
             normals=found.get("NORMAL"),
             tangents=found.get("TANGENT"),
             uvs=None if uvs is None else _moved_uvs(uvs, uv_map),
+            lightmap_uvs=lightmap_uvs if lightmap_uvs is not None and np.isfinite(lightmap_uvs).all() else None,
             colors=from_linear(_with_alpha(found["COLOR_0"])) if "COLOR_0" in found else None,
+            importance=_usable_importance(found["_IMPORTANCE"][:, 0]) if "_IMPORTANCE" in found else None,
         )
         return _Part(mesh=_placed(mesh, world), mirrored=_is_mirrored(world))
 
@@ -152,6 +155,11 @@ def _moved_uvs(uvs: Float32[np.ndarray, "n 2"], uv_map: UvMap) -> Float32[np.nda
     with np.errstate(over="ignore", invalid="ignore"):
         turned = (uvs * uv_map.scale) @ np.array([[cos, -sin], [sin, cos]])
         return (turned + uv_map.offset).astype(np.float32)
+
+
+def _usable_importance(importance: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
+    """Weights as Kiln means them: other programs may mean something else by the name, so what is no positive number counts as usual."""
+    return np.where(np.isfinite(importance) & (importance > 0), importance, np.float32(1)).astype(np.float32)
 
 
 def _with_alpha(colors: Float32[np.ndarray, "n k"]) -> Float32[np.ndarray, "n 4"]:
@@ -199,6 +207,7 @@ def merge_meshes(meshes: Sequence[Mesh]) -> Mesh:
         sizes = [mesh.vertex_count for mesh in meshes]
         return np.concatenate([np.full((n, width), filler, dtype) if a is None else a for a, n in zip(arrays, sizes, strict=True)])
 
+    importance = stacked([None if mesh.importance is None else mesh.importance[:, None] for mesh in meshes], 1.0, 1, np.float32)
     ids = [np.zeros(mesh.triangle_count, np.uint32) if mesh.material_ids is None else mesh.material_ids for mesh in meshes]
     return Mesh(
         positions=np.concatenate([mesh.positions for mesh in meshes]),
@@ -206,6 +215,8 @@ def merge_meshes(meshes: Sequence[Mesh]) -> Mesh:
         normals=stacked([mesh.normals for mesh in meshes], None, 3, np.float32),
         tangents=stacked([mesh.tangents for mesh in meshes], None, 4, np.float32),
         uvs=stacked([mesh.uvs for mesh in meshes], 0.0, 2, np.float32),
+        lightmap_uvs=stacked([mesh.lightmap_uvs for mesh in meshes], None, 2, np.float32),
         colors=stacked([mesh.colors for mesh in meshes], 255.0, 4, np.uint8),
+        importance=None if importance is None else importance[:, 0],
         material_ids=np.concatenate(ids),
     )

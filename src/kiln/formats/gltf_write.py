@@ -33,6 +33,8 @@ class Part:
 
     name: str
     mesh: Mesh
+    extras: Mapping[str, object] = field(default_factory=dict)
+    """Plain data that travels with the node, for programs of one's own; readers ignore it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -129,7 +131,8 @@ class _Writer:
                     raise ValueError(f"{part.name}: a material with images needs UVs")
                 primitive["material"] = material
             primitives.append(primitive)
-        self._json["nodes"].append({"name": part.name, "mesh": self._add("meshes", {"name": part.name, "primitives": primitives})})
+        node: dict[str, Any] = {"name": part.name, "mesh": self._add("meshes", {"name": part.name, "primitives": primitives})}
+        self._json["nodes"].append(node | ({"extras": dict(part.extras)} if part.extras else {}))
 
     def add_material(self, encoded: EncodedMaterial) -> None:
         """A material, its textures and images."""
@@ -189,7 +192,11 @@ class _Writer:
         low, high = mesh.bounds
         # Python floats of float32 numbers print all digits, so the bounds equal the stored data exactly, as the standard demands.
         attributes = {"POSITION": self._accessor(mesh.positions, _VERTICES, min=low.tolist(), max=high.tolist())}
-        for key, array in (("NORMAL", mesh.normals), ("TANGENT", mesh.tangents), ("TEXCOORD_0", mesh.uvs)):
+        # Sets of texture coordinates must count up without gaps, so a second one needs a first.
+        second = None if mesh.uvs is None else mesh.lightmap_uvs
+        importance = None if mesh.importance is None else mesh.importance[:, None]
+        arrays = {"NORMAL": mesh.normals, "TANGENT": mesh.tangents, "TEXCOORD_0": mesh.uvs, "TEXCOORD_1": second, "_IMPORTANCE": importance}
+        for key, array in arrays.items():
             if array is not None:
                 attributes[key] = self._accessor(array, _VERTICES)
         if mesh.colors is not None:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kiln.asset import FileRecord, Material, Mesh
+from kiln.asset import FileRecord, Material, Mesh, Voxels
 from kiln.errors import ModelError
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import MAX_FILE_BYTES, Folder
@@ -19,6 +19,7 @@ from kiln.formats.names import safe_name
 from kiln.formats.obj import read_obj
 from kiln.formats.ply import read_ply
 from kiln.formats.stl import read_stl
+from kiln.formats.voxel_npz import read_voxel_npz
 from kiln.formats.whole_file import read_whole
 
 Up = Literal["y", "z"]
@@ -29,7 +30,11 @@ _READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
     ".obj": read_obj,
     ".ply": read_ply,
     ".stl": read_stl,
+    ".npz": read_voxel_npz,
 }
+
+_SAY_THEMSELVES: Final = (".glb", ".gltf", ".npz")
+"""Kinds of files that say which axis points up."""
 
 _MAX_COORDINATE: Final = 1e9
 """Metres. Beyond, squares of lengths no longer fit in float32, and no asset is that large."""
@@ -60,13 +65,16 @@ class Model:
     inputs: tuple[FileRecord, ...]
     """The file, and every file that it refers to."""
 
+    voxels: Voxels | None = None
+    """Colour and material as a voxel grid, in the mesh's frame."""
+
 
 def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
-    """The mesh in a .glb, .gltf, .obj, .ply or .stl file, in metres, +Y up.
+    """The mesh in a .glb, .gltf, .obj, .ply, .stl or .npz file (a generator's voxels, see voxel_npz), in metres, +Y up.
 
-    glTF says how it stands; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y). Without
-    `textures` no picture is opened, and materials have factors only. ModelError when the file is missing, empty, damaged, too large,
-    refers outside its own folder, or holds no surface.
+    glTF and .npz say how they stand; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y).
+    Without `textures` no picture is opened, and materials have factors only. ModelError when the file is missing, empty, damaged, too
+    large, refers outside its own folder, or holds no surface.
     """
     data = _read(path)
     extension = path.suffix.lower()
@@ -77,14 +85,15 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
         mesh, notes = _checked(content.mesh)
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from None
-    if up == "z" and extension not in (".glb", ".gltf"):
+    if up == "z" and extension not in _SAY_THEMSELVES:
         mesh = _stood_up(mesh)
-    mesh, moved = _brought_near(mesh)
+    offset, moved = _way_home(mesh)
     this = FileRecord.of(path.name, data)
     return Model(
         name=safe_name(path.stem),
-        mesh=mesh,
+        mesh=mesh if offset is None else mesh.moved(offset=offset),
         materials=content.materials,
+        voxels=content.voxels if offset is None or content.voxels is None else content.voxels.moved(offset=offset),
         notes=content.notes + notes + moved,
         inputs=(this, *content.linked),
     )
@@ -121,7 +130,7 @@ _MAGICS = (
     (b"\x1f\x8b", "gzip"),
 )
 
-_KINDS = {".glb": ("GLB",), ".gltf": ("GLB",), ".ply": ("PLY",), ".obj": (), ".stl": ()}
+_KINDS = {".glb": ("GLB",), ".gltf": ("GLB",), ".ply": ("PLY",), ".npz": ("ZIP",), ".obj": (), ".stl": ()}
 
 
 def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
@@ -165,13 +174,13 @@ def _with_good_normals(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
     return mesh, ()
 
 
-def _brought_near(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
-    """The mesh about the origin when it lies so far out that float32 is too coarse for what is worked out there; else as it is."""
+def _way_home(mesh: Mesh) -> tuple[Float32[np.ndarray, " 3"] | None, tuple[str, ...]]:
+    """How to move the mesh about the origin when it lies so far out that float32 is too coarse for what is worked out there; else None."""
     middle = (mesh.bounds[0] / 2 + mesh.bounds[1] / 2).astype(np.float32)
     if np.abs(middle).max() < _FAR * mesh.diagonal:
-        return mesh, ()
+        return None, ()
     x, y, z = (f"{axis:.6g}" for axis in middle.tolist())
-    return mesh.moved(offset=-middle), (f"it lies far from the origin and was moved there, from ({x}, {y}, {z}) m",)
+    return -middle, (f"it lies far from the origin and was moved there, from ({x}, {y}, {z}) m",)
 
 
 def _stood_up(mesh: Mesh) -> Mesh:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
-from kiln.asset import Material, Mesh
+from kiln.asset import Material, Mesh, Primitive
 from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb, write_gltf
+
+Pixels = UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]
 
 
 def model_path(name: str) -> str:
@@ -40,11 +42,14 @@ def texture_path(name: str, what: str, *, material: int = 0, materials: int = 1)
     return f"textures/{name}_{what}.png" if materials == 1 else f"textures/{name}_{material}_{what}.png"
 
 
-def texture_pixels(name: str, materials: Sequence[Material]) -> dict[str, UInt8[np.ndarray, "..."]]:
-    """Each texture's pixels by its path."""
-    pixels: dict[str, UInt8[np.ndarray, "..."]] = {}
+def texture_pixels(name: str, materials: Sequence[Material]) -> dict[str, Pixels]:
+    """Each texture's pixels by its path, those of the extra maps too, to which no GLB refers.
+
+    Maps of 16 bits are extras always: glTF allows them, but engines turn a GLB's textures into 8 bits a channel.
+    """
+    pixels: dict[str, Pixels] = {}
     for number, material in enumerate(materials):
-        maps: dict[str, UInt8[np.ndarray, "..."]] = dict(material_maps(material).items())
+        maps: dict[str, Pixels] = dict(material_maps(material).items()) | dict(material.extras)
         if material.guessed is not None:
             maps["guessed"] = material.guessed
         pixels |= {texture_path(name, what, material=number, materials=len(materials)): found for what, found in maps.items()}
@@ -57,6 +62,7 @@ def model_files(
     mesh: Mesh,
     lods: Sequence[Mesh] = (),
     hulls: Sequence[Mesh] = (),
+    fits: Sequence[Primitive | None] = (),
     materials: Sequence[Material] = (),
     textures: Mapping[str, bytes],
     gltf: bool = False,
@@ -74,15 +80,24 @@ def model_files(
     for level, lod in enumerate(lods, start=1):
         files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked)
     if hulls:
-        files[hulls_path(name)] = write_glb([Part(name=f"{name}_hull_{number:02d}", mesh=hull) for number, hull in enumerate(hulls)])
+        files[hulls_path(name)] = write_glb(hull_parts(name, hulls, fits))
     if gltf:
         files |= write_gltf([Part(name=name, mesh=mesh)], linked, name=name)
     return files
 
 
+def hull_parts(name: str, hulls: Sequence[Mesh], fits: Sequence[Primitive | None]) -> list[Part]:
+    """A node for each hull; where a box, sphere or capsule is as good, the node's extras say which, as `Primitive`."""
+    found = [*fits, *[None] * (len(hulls) - len(fits))]
+    return [
+        Part(name=f"{name}_hull_{number:02d}", mesh=hull, extras={} if fit is None else {"collider": asdict(fit)})
+        for number, (hull, fit) in enumerate(zip(hulls, found, strict=True))
+    ]
+
+
 def without_maps(material: Material) -> Material:
     """The material's factors alone, for a mesh that has no UVs."""
-    return replace(material, base_color=None, normal=None, orm=None, emissive=None, guessed=None)
+    return replace(material, base_color=None, normal=None, orm=None, emissive=None, guessed=None, extras={})
 
 
 def _slots(name: str, materials: Sequence[Material]) -> list[dict[Slot, str]]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
 from kiln import settings
 
@@ -18,14 +18,17 @@ _PARAMETERS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRI
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
-def encode_png(pixels: UInt8[np.ndarray, "height width *channels"]) -> bytes:
-    """A PNG file of gray (no channel axis), RGB or RGBA pixels."""
+Pixels = UInt8[np.ndarray, "height width *channels"] | UInt16[np.ndarray, "height width *channels"]
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """A PNG file of gray (no channel axis), RGB or RGBA pixels, 8 or 16 bit a channel."""
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, _FROM_RGB[pixels.shape[2]])
     _, encoded = cv2.imencode(".png", stored, _PARAMETERS)
     return encoded.tobytes()
 
 
-def encode_pngs(maps: Mapping[str, UInt8[np.ndarray, "..."]]) -> dict[str, bytes]:
+def encode_pngs(maps: Mapping[str, UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]]) -> dict[str, bytes]:
     """A PNG file for each named map, encoded in threads."""
     with ThreadPoolExecutor(settings.threads()) as pool:
         return dict(zip(maps, pool.map(encode_png, maps.values()), strict=True))

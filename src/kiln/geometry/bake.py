@@ -1,19 +1,27 @@
-"""Where on a dense source each texel of a game mesh looks: the one trace that every baked map is read from."""
+"""Where on a dense source each texel of a game mesh looks: the one trace that every baked map is read from.
+
+Thin sheets: a texel sees only source surfaces that face its way, so of a wall's two sides each texel takes its own, however thin the wall
+is. Where a source has one layer for both sides (an open, double-sided sheet), the game mesh's texels on its back find nothing that faces
+them and are filled from their neighbours in the atlas.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int32, Int64, UInt8, UInt16
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
-from kiln.geometry.normals import smooth_normals, with_normals
+from kiln.geometry.areas import triangle_areas, uv_areas
+from kiln.geometry.cage import island_reach
+from kiln.geometry.normals import shaded, smooth_normals
 from kiln.geometry.rasterize import rasterize_uvs
-from kiln.geometry.trace import Scene
-from kiln.geometry.vectors import face_vectors, unit_vectors
+from kiln.geometry.trace import Scene, scene_of
+from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import encode_normals, interpolate_rows, nearest_facing
 
@@ -22,6 +30,9 @@ _SLAB = 1 << 18
 
 _COINCIDENT = 1e-5
 """Rays start this share of the mesh's diagonal behind their texel, so that a source surface that runs through the texel itself is met."""
+
+_USUAL = 0.25
+"""Share of an island's reach within which nearly all of its texels find their source (see cage): one that does outwards is done."""
 
 _AROUND = np.array([d for d in np.ndindex(3, 3, 3) if sum(k != 1 for k in d) in (1, 3)], np.float32) - np.float32(1)
 """From a cube's centre to its faces and corners: 14 ways to look for a surface that does not lie along the normal."""
@@ -53,19 +64,20 @@ class SurfacePoints:
 
 
 class Target:
-    """A dense source made ready to be looked at: rays, vertex normals, face normals."""
+    """A dense source made ready to be looked at: rays and vertex normals, shared with all who look at the same mesh value."""
 
-    def __init__(self, source: Mesh) -> None:
-        self.mesh = with_normals(source)
-        assert self.mesh.normals is not None  # noqa: S101 - for the type checker: with_normals gave them
+    def __init__(self, source: Mesh, *, ready: Mesh | None = None) -> None:
+        """`ready` is the source with normals (and whatever else its maker added), its triangles and their corners in the same order."""
+        self.mesh = shaded(source) if ready is None else ready
+        if self.mesh.normals is None:
+            raise ValueError("Target: the mesh that was made ready has no normals")
         self.normals: Float32[np.ndarray, "vertices 3"] = self.mesh.normals
-        self.scene = Scene(source)
-        self.face_normals: Float32[np.ndarray, "triangles 3"] = unit_vectors(face_vectors(source)).astype(np.float32)
+        self.scene: Scene = scene_of(source)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TexelHits:
-    """The texels that islands cover and that found their place on the source."""
+    """Texels that islands cover and that found their place on the source."""
 
     size: int
     """Texels on a side of the map."""
@@ -79,107 +91,143 @@ class TexelHits:
     source: SurfacePoints
     """On the source."""
 
-    covered: int
-    """Texels that islands cover; more than `texel` has when some found nothing."""
+    lost: Int64[np.ndarray, " lost"]
+    """Covered texels whose two rays along the normal met no source surface that faces their way: of those in `texel` those that took the
+    nearest surface around them, and all that are left out of it."""
 
-    missed: int
-    """Covered texels whose two rays along the normal met no source surface that faces their way."""
-
-    cage: float
-    """How far the rays looked, metres."""
+    left_out: Int64[np.ndarray, " left_out"]
+    """Covered texels that found nothing at all."""
 
     def __post_init__(self) -> None:
         freeze_arrays(self)
 
+    def __getitem__(self, rows: slice | np.ndarray) -> TexelHits:
+        """Some of the texels; what was lost or left out stays."""
+        return replace(self, texel=self.texel[rows], low=self.low[rows], source=self.source[rows])
 
-def trace_texels(mesh: Mesh, target: Target, *, size: int) -> TexelHits:
-    """The source point that each texel of the mesh's size x size atlas sees along the smooth normal, out- or inwards, whichever is nearer.
+    @property
+    def covered(self) -> int:
+        """Texels that islands cover."""
+        return len(self.texel) + len(self.left_out)
+
+
+class TexelTracer:
+    """Looks from texels of a mesh's size x size atlas to a source: along the smooth normal, out- or inwards, whichever is nearer.
 
     Surfaces that face away are not seen: a thin part's texels must not catch its other side. Texels that see nothing look about in 14
     directions; those that still find nothing are left out. ValueError when the mesh has no UVs.
     """
-    fragments = rasterize_uvs(mesh, width=size, height=size)
-    texel = np.flatnonzero(fragments.triangle.reshape(-1) >= 0)
-    low = SurfacePoints(triangle=fragments.triangle.reshape(-1)[texel], bary=fragments.bary.reshape(-1, 2)[texel])
-    normals = smooth_normals(mesh)
-    cage = cage_distance(mesh, normals, target.scene)
-    found, bary = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32)
 
-    def trace(start: int) -> int:
-        rows = slice(start, start + _SLAB)
-        search = _Search(target, low[rows].take(mesh, mesh.positions), unit_vectors(low[rows].take(mesh, normals)), mesh.diagonal)
-        missed = search.run(cage)
-        found[rows], bary[rows] = search.triangle, search.bary
-        return missed
+    def __init__(self, mesh: Mesh, target: Target, *, size: int) -> None:
+        self.mesh, self.target, self.size = mesh, target, size
+        self.normals = smooth_normals(mesh)
+        self.reach = island_reach(mesh, self.normals, target.scene)
 
-    missed = sum(map_in_threads(trace, range(0, len(texel), _SLAB)))
-    hit = np.flatnonzero(found >= 0)
-    source = SurfacePoints(triangle=found[hit], bary=bary[hit])
-    return TexelHits(size=size, texel=texel[hit], low=low[hit], source=source, covered=len(texel), missed=missed, cage=cage)
+    @cached_property
+    def texel_metres(self) -> Float32[np.ndarray, " triangles"]:
+        """Side of a texel on each triangle, metres; zero for triangles without area in the atlas."""
+        flat = np.abs(uv_areas(self.mesh)) * self.size**2
+        ratio = np.divide(triangle_areas(self.mesh), flat, out=np.zeros(len(flat)), where=flat > 0)
+        return np.sqrt(ratio).astype(np.float32)
+
+    def look(
+        self, rows: tuple[int, int], *, offset: tuple[float, float] = (0.0, 0.0), only: Bool[np.ndarray, "rows size"] | None = None
+    ) -> TexelHits:
+        """What the texels of rows first <= j < last see; or only the marked ones, from a place beside their centres (texels)."""
+        fragments = rasterize_uvs(self.mesh, width=self.size, height=self.size, rows=rows, offset=offset)
+        chosen = fragments.triangle >= 0 if only is None else (fragments.triangle >= 0) & only
+        texel = np.flatnonzero(chosen)
+        low = SurfacePoints(triangle=fragments.triangle.reshape(-1)[texel], bary=fragments.bary.reshape(-1, 2)[texel])
+        found, bary = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32)
+
+        def trace(start: int) -> Int64[np.ndarray, " lost"]:
+            share = slice(start, start + _SLAB)
+            search = self._search(low[share])
+            lost = search.run()
+            found[share], bary[share] = search.triangle, search.bary
+            return start + lost
+
+        lost = map_in_threads(trace, range(0, len(texel), _SLAB))
+        hit = np.flatnonzero(found >= 0)
+        texel += rows[0] * self.size
+        return TexelHits(
+            size=self.size,
+            texel=texel[hit],
+            low=low[hit],
+            source=SurfacePoints(triangle=found[hit], bary=bary[hit]),
+            lost=texel[np.concatenate([np.empty(0, np.int64), *lost])],
+            left_out=texel[found < 0],
+        )
+
+    def _search(self, low: SurfacePoints) -> _Search:
+        normals = unit_vectors(low.take(self.mesh, self.normals))
+        points = low.take(self.mesh, self.mesh.positions)
+        return _Search(self.target, points, normals, self.reach[low.triangle], np.float32(_COINCIDENT * self.mesh.diagonal))
 
 
-def cage_distance(mesh: Mesh, normals: Float32[np.ndarray, "vertices 3"], source: Scene) -> float:
-    """How far rays from the game mesh must look for the source, metres: four times what 99.5 % of its triangles' centres need.
-
-    Between 0.2 % and 10 % of the diagonal. Looking too far does no harm: of several surfaces the nearest that faces the right way is taken.
-    """
-    centres = mesh.positions[mesh.triangles].mean(axis=1)
-    directions = unit_vectors(normals[mesh.triangles].sum(axis=1))
-    reach = 0.1 * mesh.diagonal
-    near = [source.closest(centres, way, max_distance=reach) for way in (directions, -directions)]
-    distance = np.minimum(*(np.where(hits.hit, hits.distance, reach) for hits in near))
-    return float(np.clip(4 * np.percentile(distance, 99.5), 0.02 * reach, reach))
+def trace_texels(mesh: Mesh, target: Target, *, size: int) -> TexelHits:
+    """The source point that each texel of the mesh's size x size atlas sees, as TexelTracer looks for it."""
+    return TexelTracer(mesh, target, size=size).look((0, size))
 
 
-def tangent_normals(mesh: Mesh, low: SurfacePoints, normals: Float32[np.ndarray, "points 3"]) -> UInt8[np.ndarray, "points 3"]:
-    """Directions in space as bytes of an OpenGL normal map at points of the mesh, exactly undone by a MikkTSpace renderer.
+def tangent_normals(
+    mesh: Mesh, low: SurfacePoints, normals: Float32[np.ndarray, "points 3"], *, bits: int = 8
+) -> UInt8[np.ndarray, "points 3"] | UInt16[np.ndarray, "points 3"]:
+    """Directions in space as texels of an OpenGL normal map, 8 or 16 bit, at points of the mesh; a MikkTSpace renderer exactly undoes it.
 
     ValueError when the mesh has no normals or tangents.
     """
     if mesh.normals is None or mesh.tangents is None:
         raise ValueError("tangent_normals: the mesh has no normals or no tangents")
     frame = low.take(mesh, np.concatenate([mesh.normals, mesh.tangents], axis=1))
-    out = np.empty((len(low), 3), np.uint8)
-    in_threads(lambda a, b: encode_normals(frame, normals, out, a, b), len(low), at_least=50_000)
+    out = np.empty((len(low), 3), np.uint8 if bits == 8 else np.uint16)
+    half = (2**bits - 1) / 2
+    in_threads(lambda a, b: encode_normals(frame, normals, half, out, a, b), len(low), at_least=50_000)
     return out
 
 
 class _Search:
     """The nearest source surface found so far for each of n texels."""
 
-    def __init__(self, target: Target, points: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"], diagonal: float) -> None:
-        self.target, self.points, self.normals, self.diagonal = target, points, normals, diagonal
+    def __init__(
+        self,
+        target: Target,
+        points: Float32[np.ndarray, "n 3"],
+        normals: Float32[np.ndarray, "n 3"],
+        reach: Float32[np.ndarray, " n"],
+        lift: np.float32,
+    ) -> None:
+        self.target, self.points, self.normals, self.reach, self.lift = target, points, normals, reach, lift
         self.triangle = np.full(len(points), -1, np.int32)
         self.bary = np.zeros((len(points), 2), np.float32)
         self.distance = np.full(len(points), np.inf, np.float32)
 
-    def run(self, cage: float) -> int:
-        """Look along the normals, and around where that finds nothing; returns how many texels needed the latter.
+    def run(self) -> Int64[np.ndarray, " lost"]:
+        """Look along the normals, and around where that finds nothing; returns which texels needed the latter.
 
-        A texel that finds its source close outwards, within what 99.5 % of the texels need, does not look inwards too: that halves the
-        time.
+        A texel that finds its source close outwards does not look inwards too: that halves the time.
         """
-        self._look(self.normals, cage)
-        self._retry(np.flatnonzero(self.distance > cage / 4), lambda some: some._look(-some.normals, cage))
+        self._look(self.normals)
+        self._retry(np.flatnonzero(self.distance > _USUAL * self.reach), lambda some: some._look(-some.normals))
         lost = np.flatnonzero(self.triangle < 0)
-        self._retry(lost, lambda some: some._look_around(cage))
-        return len(lost)
+        self._retry(lost, _Search._look_around)
+        return lost
 
     def _retry(self, rows: Int64[np.ndarray, " some"], look: Callable[[_Search], None]) -> None:
         """Let only some of the texels look further."""
         if not len(rows):
             return
-        some = _Search(self.target, self.points[rows], self.normals[rows], self.diagonal)
+        some = _Search(self.target, self.points[rows], self.normals[rows], self.reach[rows], self.lift)
         some.triangle, some.bary, some.distance = self.triangle[rows], self.bary[rows], self.distance[rows]
         look(some)
         self.triangle[rows], self.bary[rows], self.distance[rows] = some.triangle, some.bary, some.distance
 
-    def _look_around(self, reach: float) -> None:
+    def _look_around(self) -> None:
         for direction in _AROUND:
-            self._look(np.tile(direction / np.linalg.norm(direction), (len(self.points), 1)), reach)
+            self._look(np.tile(direction / np.linalg.norm(direction), (len(self.points), 1)))
 
-    def _look(self, directions: Float32[np.ndarray, "n 3"], reach: float) -> None:
-        back = np.float32(_COINCIDENT * self.diagonal)
-        hits = self.target.scene.closest(self.points - directions * back, directions, max_distance=reach + float(back))
+    def _look(self, directions: Float32[np.ndarray, "n 3"]) -> None:
+        hits = self.target.scene.closest(self.points - directions * self.lift, directions, max_distance=self.reach + self.lift)
         best = self.triangle, self.bary, self.distance
-        nearest_facing(self.normals, self.target.face_normals, hits.triangle, hits.bary, hits.distance - back, *best)
+        mesh = self.target.mesh
+        nearest_facing(self.normals, mesh.positions, mesh.triangles, hits.triangle, hits.bary, hits.distance - self.lift, *best)

@@ -30,10 +30,9 @@ _EASE = 0.5
 
 def box_axes(mesh: Mesh, edges: InnerEdges) -> Int64[np.ndarray, " triangles"]:
     """The axis (0 to 5) each triangle is projected along: one it faces, chosen together with its neighbours so that borders are short."""
-    normals = unit_vectors(face_vectors(mesh))
     beside = _neighbours(edges)
-    faces = normals @ _AXES.T
-    score = _smoothed(normals, beside) @ _AXES.T
+    faces = unit_vectors(face_vectors(mesh)) @ _AXES.T
+    score = smoothed_normals(mesh, edges) @ _AXES.T
     score[faces < _STEEPEST] = -np.inf
     axis = score.argmax(axis=1)
     for _ in range(_ROUNDS):
@@ -50,9 +49,9 @@ def _neighbours(edges: InnerEdges) -> csr_array:
     return csr_array(lengths.multiply(1 / np.maximum(lengths.sum(axis=1), 1e-300)[:, None]))
 
 
-def _smoothed(normals: Float64[np.ndarray, "triangles 3"], beside: csr_array) -> Float64[np.ndarray, "triangles 3"]:
+def smoothed_normals(mesh: Mesh, edges: InnerEdges) -> Float64[np.ndarray, "triangles 3"]:
     """Unit normals averaged over a few rings, so that fine relief does not break charts up."""
-    smooth = normals
+    smooth, beside = unit_vectors(face_vectors(mesh)), _neighbours(edges)
     for _ in range(_RINGS):
         smooth = unit_vectors(smooth + beside @ smooth)
     return smooth

@@ -38,6 +38,11 @@ class Charts:
         return int(self.chart.max(initial=-1)) + 1
 
     @property
+    def area(self) -> float:
+        """Of all charts as they lie, square metres."""
+        return float(np.abs(flat_areas(self.points, self.triangles)).sum())
+
+    @property
     def vertex_chart(self) -> Int64[np.ndarray, " corners"]:
         """The chart of each chart vertex."""
         chart = np.zeros(len(self.vertex), np.int64)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 from scipy.spatial import cKDTree
 
 from kiln.asset import Mesh
-from kiln.geometry.fill import append_means
+from kiln.geometry.grow import append_means
 from kiln.geometry.topology import find_edges, has_repeated_corner, next_corners, welded_points
 from kiln.kernels.topology import OPEN
 
@@ -22,8 +23,8 @@ _ROUNDS = 3
 _AGAINST = -0.5
 """Rims of one crack run against each other: the cosine of their directions is below this. A vertex thus never meets its own rim."""
 
-_NEIGHBOURS = 12
-"""Nearest places on rims that are tried for each vertex."""
+_MOST_PIECES = 64
+"""Balls that an edge is covered with, in the search for points on it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,29 +80,41 @@ def _rims(mesh: Mesh) -> _Rims:
 
 def _contacts(rims: _Rims, tolerance: float) -> _Contacts:
     """For each rim point the nearest edge that runs against its own rim, where that is within the tolerance."""
+    point, edge = _pairs_within(rims, tolerance)
     ways = rims.ways
-    length = np.linalg.norm(ways, axis=1)
-    pieces = np.minimum(np.ceil(length / tolerance), 64).astype(np.int64)
-    edge = np.repeat(np.arange(len(length)), pieces)
-    share = (np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces) + 0.5) / pieces[edge]
-    tree = cKDTree(rims.points[rims.starts[edge]] + ways[edge] * share[:, None])
-    point = np.unique(rims.starts)
+    length = np.maximum(np.linalg.norm(ways, axis=1), 1e-300)
     directions = np.zeros_like(rims.points)
     np.add.at(directions, rims.starts, ways)
     np.add.at(directions, rims.stops, ways)
-    _, near = tree.query(rims.points[point], k=min(_NEIGHBOURS, len(edge)), distance_upper_bound=2 * tolerance)
-    near = near.reshape(len(point), -1)
-    tried = edge[np.minimum(near, len(edge) - 1)]
-    offset = rims.points[point][:, None] - rims.points[rims.starts[tried]]
-    at = np.clip((offset * ways[tried]).sum(2) / np.maximum(length[tried], 1e-300) ** 2, 0, 1)
-    distance = np.linalg.norm(offset - ways[tried] * at[:, :, None], axis=2)
-    own = directions[point] / np.maximum(np.linalg.norm(directions[point], axis=1, keepdims=True), 1e-300)
-    cosine = (own[:, None] * ways[tried]).sum(2) / np.maximum(length[tried], 1e-300)
-    touching = (rims.starts[tried] == point[:, None]) | (rims.stops[tried] == point[:, None])
-    distance[(near == len(edge)) | touching | (cosine > _AGAINST) | (distance > tolerance)] = np.inf
-    best = distance.argmin(axis=1)
-    rows = np.flatnonzero(np.isfinite(distance.min(axis=1)))
-    return _Contacts(point=point[rows], edge=tried[rows, best[rows]], share=at[rows, best[rows]])
+    offset = rims.points[point] - rims.points[rims.starts[edge]]
+    share = np.clip((offset * ways[edge]).sum(axis=1) / length[edge] ** 2, 0, 1)
+    distance = np.linalg.norm(offset - ways[edge] * share[:, None], axis=1)
+    own = np.maximum(np.linalg.norm(directions[point], axis=1), 1e-300)
+    cosine = (directions[point] * ways[edge]).sum(axis=1) / own / length[edge]
+    touching = (rims.starts[edge] == point) | (rims.stops[edge] == point)
+    rows = np.flatnonzero(~touching & (cosine <= _AGAINST) & (distance <= tolerance))
+    rows = rows[np.lexsort((edge[rows], distance[rows], point[rows]))]
+    _, first = np.unique(point[rows], return_index=True)
+    best = rows[first]
+    return _Contacts(point=point[best], edge=edge[best], share=share[best])
+
+
+def _pairs_within(rims: _Rims, tolerance: float) -> tuple[Int64[np.ndarray, " pairs"], Int64[np.ndarray, " pairs"]]:
+    """Rim points and the edges that may lie within the tolerance of them: balls along each edge, that together hold all such points.
+
+    Long edges have many vertices of others on them (T-junctions), so no fixed number of neighbours would do.
+    """
+    length = np.linalg.norm(rims.ways, axis=1)
+    pieces = np.clip(np.ceil(length / tolerance), 1, _MOST_PIECES).astype(np.int64)
+    edge = np.repeat(np.arange(len(length)), pieces)
+    share = (np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces) + 0.5) / pieces[edge]
+    middles = rims.points[rims.starts[edge]] + rims.ways[edge] * share[:, None]
+    point = np.unique(rims.starts)
+    found = cKDTree(rims.points[point]).query_ball_point(middles, length[edge] / pieces[edge] / 2 + tolerance, return_sorted=True)
+    counts = np.fromiter(map(len, found), np.int64, len(found))
+    near = np.fromiter(chain.from_iterable(found), np.int64, int(counts.sum()))
+    pairs = np.unique(np.stack([point[near], np.repeat(edge, counts)], axis=1), axis=0)
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _joined(mesh: Mesh, rims: _Rims, contacts: _Contacts, tolerance: float) -> Mesh:

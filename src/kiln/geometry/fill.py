@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int32, Int64, Shaped, UInt32
+from jaxtyping import Bool, Int32, Int64, UInt32
 
-from kiln.asset import Mesh, Projection
+from kiln.asset import Mesh
 from kiln.geometry.areas import triangle_areas
+from kiln.geometry.grow import append_means
 from kiln.geometry.manifold import split_non_manifold
+from kiln.geometry.patch import round_patches
 from kiln.geometry.topology import (
     find_edges,
     has_repeated_corner,
@@ -20,6 +22,7 @@ from kiln.geometry.topology import (
     point_triangles,
     welded_points,
 )
+from kiln.geometry.transfer import with_uvs_continued
 from kiln.kernels.fill import trace_loops, triangulate_loops
 from kiln.kernels.topology import NON_MANIFOLD, OPEN
 
@@ -52,8 +55,8 @@ def fill_holes(mesh: Mesh, *, longest: float) -> tuple[Mesh, int]:
     """The mesh with its holes closed whose boundary is no longer than a share of its diagonal, and how many were closed.
 
     Patches reuse the boundary's vertices, with their attributes; one that would double an edge, or has a very long boundary, becomes a fan
-    about a new vertex with their mean; where that is no better the hole stays. The rims of sheets and bowls are no holes. The mesh must
-    be consistently wound.
+    about a new vertex with their mean; where that is no better the hole stays. Patches wider than a few edges are refined and rounded.
+    The rims of sheets and bowls are no holes. The mesh must be consistently wound.
     """
     loops = _holes(mesh, longest=longest)
     fan = loops.lengths > _LONGEST
@@ -61,7 +64,8 @@ def fill_holes(mesh: Mesh, *, longest: float) -> tuple[Mesh, int]:
         filled = _patched(mesh, loops, fan)
         bad = _spoiling_loops(filled, mesh.triangle_count, loops, fan)
         if not bad.any():
-            return filled, len(loops.lengths)
+            rounded = round_patches(filled, first=mesh.triangle_count)
+            return with_uvs_continued(rounded, mesh, first=mesh.triangle_count), len(loops.lengths)
         left_open = bad & fan
         loops, fan = loops.select(~left_open), (fan | bad)[~left_open]
     return mesh, 0
@@ -77,15 +81,56 @@ def _holes(mesh: Mesh, *, longest: float) -> Loops:
     by_stop[edges.stops[opened]] = opened
     chained, ends = np.empty(len(opened), np.int32), np.zeros(len(opened) + 1, np.int64)
     count = trace_loops(edges.starts, edges.stops, by_stop, chained, ends)
-    loops = Loops(half_edges=chained[: ends[count]], ends=ends[: count + 1])
     if count == 0:
-        return loops
+        return Loops(half_edges=chained[:0], ends=ends[:1])
+    loops = _untangled(Loops(half_edges=chained[: ends[count]], ends=ends[: count + 1]), origin[edges.stops])
     tails, heads = (points[origin[ends_of[loops.half_edges]]].astype(np.float64) for ends_of in (edges.stops, edges.starts))
     perimeter = np.add.reduceat(np.linalg.norm(heads - tails, axis=1), loops.ends[:-1])
     spanned = np.linalg.norm(np.add.reduceat(np.cross(tails, heads), loops.ends[:-1]), axis=1) / 2
     labels, components = label_components(faces, point_count=len(origin))
     whole = np.bincount(labels, triangle_areas(mesh), minlength=components)[labels[loops.half_edges[loops.ends[:-1]] // 3]]
     return loops.select((perimeter <= longest * mesh.diagonal) & (spanned <= _SHEET * whole) & (loops.lengths >= 3))
+
+
+def _untangled(loops: Loops, reached: Int32[np.ndarray, " half_edges"]) -> Loops:
+    """The loops, those that come back to a point cut in two there: holes that touch at a point are holes of their own.
+
+    `reached` is the point that each half-edge of the mesh reaches. (As one loop, touching holes were left open: their patch doubled back.)
+    """
+    points = reached[loops.half_edges]
+    owner = np.repeat(np.arange(len(loops.lengths)), loops.lengths)
+    keys = np.sort(owner.astype(np.int64) * (int(points.max()) + 1) + points)
+    tangled = np.zeros(len(loops.lengths), bool)
+    tangled[keys[1:][keys[1:] == keys[:-1]] // (int(points.max()) + 1)] = True
+    if not tangled.any():
+        return loops
+    knots = loops.select(tangled)
+    simple = [
+        cut for half in np.split(knots.half_edges, knots.ends[1:-1]) for cut in _cut_at_repeats(half.tolist(), reached[half].tolist())
+    ]
+    plain = loops.select(~tangled)
+    lengths = np.concatenate([plain.lengths, [len(cut) for cut in simple]]).astype(np.int64)
+    half_edges = np.concatenate([plain.half_edges, *(np.array(cut, np.int32) for cut in simple)])
+    return Loops(half_edges=half_edges, ends=np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def _cut_at_repeats(half_edges: list[int], points: list[int]) -> list[list[int]]:
+    """One loop as loops that visit each point once."""
+    cuts: list[list[int]] = []
+    path: list[int] = []
+    place: dict[int, int] = {}
+    visited: list[int] = []
+    for half_edge, point in zip(half_edges, points, strict=True):
+        if point in place:
+            start = place[point]
+            cuts.append(path[start:])
+            for gone in visited[start:]:
+                del place[gone]
+            del path[start:], visited[start:]
+        place[point] = len(path)
+        path.append(half_edge)
+        visited.append(point)
+    return [*cuts, path]
 
 
 def _patched(mesh: Mesh, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Mesh:
@@ -115,41 +160,6 @@ def _next_in_loop(vertices: UInt32[np.ndarray, " n"], loops: Loops) -> UInt32[np
     following = np.arange(1, len(vertices) + 1)
     following[loops.ends[1:] - 1] = loops.ends[:-1]
     return vertices[following]
-
-
-def append_means(
-    mesh: Mesh,
-    vertices: UInt32[np.ndarray, " n"],
-    ends: Int64[np.ndarray, " groups_and_one"],
-    *,
-    weights: Float64[np.ndarray, " n"] | None = None,
-) -> Mesh:
-    """The mesh with one more vertex for each group vertices[ends[i]:ends[i + 1]]: the mean of their attributes, but seen by nobody.
-
-    Weights, where given, sum to the size of their group. Normals and tangents are left out.
-    """
-    if len(ends) < 2:
-        return mesh
-
-    def grown(array: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-        values = array[vertices].astype(np.float64)
-        if weights is not None:
-            values *= weights.reshape(-1, *[1] * (array.ndim - 1))
-        sums = np.add.reduceat(values, ends[:-1])
-        counts = np.diff(ends).reshape(-1, *[1] * (array.ndim - 1))
-        means = sums / counts
-        return np.concatenate([array, (np.round(means) if array.dtype.kind == "u" else means).astype(array.dtype)])
-
-    return replace(
-        mesh,
-        positions=grown(mesh.positions),
-        normals=None,
-        tangents=None,
-        uvs=None if mesh.uvs is None else grown(mesh.uvs),
-        colors=None if mesh.colors is None else grown(mesh.colors),
-        seen=None if mesh.seen is None else np.concatenate([mesh.seen, np.zeros(len(ends) - 1, np.float32)]),
-        projections=tuple(Projection(pixels=p.pixels, uvs=grown(p.uvs), weights=grown(p.weights)) for p in mesh.projections),
-    )
 
 
 def _spoiling_loops(filled: Mesh, before: int, loops: Loops, fan: Bool[np.ndarray, " loops"]) -> Bool[np.ndarray, " loops"]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from kiln.asset import Mesh
 from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
 from kiln.geometry.seams import InnerEdges
+from kiln.geometry.vectors import face_vectors, unit_vectors
 from kiln.kernels.overlap import mark_doubled
 
 _CELLS = 350_000
@@ -29,6 +30,9 @@ class Layout:
 
     areas: Float64[np.ndarray, " triangles"]
     """In space, square metres."""
+
+    crease_cosines: Float64[np.ndarray, " edges"]
+    """Of the angle between the normals of the two triangles at each edge."""
 
     joined: Bool[np.ndarray, " edges"]
     corners: Float64[np.ndarray, "triangles 3 2"]
@@ -57,7 +61,9 @@ def new_layout(mesh: Mesh, edges: InnerEdges, joined: Bool[np.ndarray, " edges"]
     """The layout of charts that are given by their joined edges and a first flat place of every corner, relaxed."""
     lying = lying_triangles(mesh.positions.astype(np.float64), mesh.triangles)
     areas = lying[:, 1, 0] * lying[:, 2, 1] / 2
-    layout = Layout(edges=edges, lying=lying, areas=areas, joined=joined.copy(), corners=corners.copy())
+    normals = unit_vectors(face_vectors(mesh))[edges.triangles]
+    cosines = np.einsum("ek,ek->e", normals[:, 0], normals[:, 1])
+    layout = Layout(edges=edges, lying=lying, areas=areas, crease_cosines=cosines, joined=joined.copy(), corners=corners.copy())
     layout.relax(np.arange(len(areas)))
     return layout
 
@@ -133,24 +139,32 @@ def sheared_share(some: Selection, ratio: float) -> Float64[np.ndarray, " groups
     return some.sums(area * (stretch[:, 0] > ratio * stretch[:, 1])) / np.maximum(some.sums(area), 1e-300)
 
 
+def boxes(some: Selection) -> Float64[np.ndarray, "groups 2"]:
+    """Longer and shorter side of each group's smallest bounding rectangle, turned any way, metres."""
+    corners, starts = some.sorted()
+    full = np.diff(starts) > 0
+    points, starts = corners.reshape(-1, 2), np.r_[starts[:-1][full], len(corners)]
+    first = 3 * starts[:-1]
+    low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+    extent = np.maximum((high - low).max(axis=1), 1e-30)
+    each = 3 * np.diff(starts)
+    scaled = ((points - np.repeat(low, each, axis=0)) / np.repeat(extent, each)[:, None]).astype(np.float32)
+    sides = np.zeros((some.count, 2))
+    sides[full] = [cv2.minAreaRect(scaled[3 * a : 3 * b])[1] for a, b in pairwise(starts.tolist())]
+    sides[full] *= extent[:, None]
+    return np.sort(sides, axis=1)[:, ::-1]
+
+
 def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
     """Share of its smallest bounding rectangle, turned any way, that each group fills."""
-    corners, starts = some.sorted()
-    boxes = np.empty(some.count)
-    for g, (first, last) in enumerate(pairwise(starts)):
-        points = corners[first:last].reshape(-1, 2)
-        extent = max(float(np.ptp(points, axis=0).max(initial=0.0)), 1e-30)
-        width, height = cv2.minAreaRect(((points - points[:1]) / extent).astype(np.float32))[1]
-        boxes[g] = width * height * extent * extent
-    return some.sums(some.area) / np.maximum(boxes, 1e-300)
+    return some.sums(some.area) / np.maximum(boxes(some).prod(axis=1), 1e-300)
 
 
 def lengths(some: Selection) -> Float64[np.ndarray, " groups"]:
     """How far each group reaches along its main direction, metres."""
     corners, starts = some.sorted()
-    reach = np.zeros(some.count)
-    for g, (first, last) in enumerate(pairwise(starts)):
-        points = corners[first:last].reshape(-1, 2)
-        main = np.linalg.eigh(np.cov(points.T))[1][:, 1]
-        reach[g] = np.ptp(points @ main)
-    return reach
+    points = corners.reshape(-1, 2) @ (1, 1j)
+    first, each = 3 * starts[:-1], 3 * np.diff(starts)
+    points -= np.repeat(np.add.reduceat(points, first) / each, each)
+    along = (points * np.repeat(np.exp(-0.5j * np.angle(np.add.reduceat(points**2, first))), each)).real
+    return np.asarray(np.maximum.reduceat(along, first) - np.minimum.reduceat(along, first))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from kiln.geometry.topology import Edges, find_edges, next_corners
 from kiln.kernels.topology import NON_MANIFOLD, join_pairs, number_sets, pair_crowded
+from kiln.kernels.weld import equal_rows
 
 _APART = 1e-5
 """How far sheets that touched along an edge are moved apart, as a share of the diagonal: a hundred times float32's rounding, and far less
@@ -25,7 +26,21 @@ def split_non_manifold(
     At an edge of more than two triangles those that enclose the narrowest solid stay together; a triangle without a partner gets an open
     edge (cutting, then stitching: Guéziec et al. 2001). New points lie where the old ones lay.
     """
-    first, second = _partners(edges, positions)
+    return _split(edges, *_partners(edges, positions))
+
+
+def split_inconsistent(edges: Edges) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, " split"]]:
+    """The same triangles over more points, cut open along edges whose two triangles run the same way; and each new point's old one."""
+    first = np.flatnonzero(edges.twins > np.arange(len(edges.twins))).astype(np.int32)
+    second = edges.twins[first]
+    agree = edges.starts[first] == edges.stops[second]
+    return _split(edges, first[agree], second[agree])
+
+
+def _split(
+    edges: Edges, first: Int32[np.ndarray, " pairs"], second: Int32[np.ndarray, " pairs"]
+) -> tuple[Int32[np.ndarray, "triangles 3"], Int32[np.ndarray, " split"]]:
+    """The triangles over as many points as there are sets of corners that pairs of half-edges hold together, and each one's old point."""
     opposite = edges.starts[first] == edges.stops[second]
     parents = np.arange(edges.triangles.size, dtype=np.int32)
     join_pairs(parents, first, np.where(opposite, next_corners(second), second))
@@ -80,7 +95,9 @@ def _with_middles(
     middles: list[np.ndarray] = []
     joined: set[tuple[int, int]] = set()
     touched: set[int] = set()
-    for pair in _pair_crowded(edges, points.astype(np.float64)).tolist():
+    pairs = _pair_crowded(edges, points.astype(np.float64))
+    alone = np.setdiff1d(np.flatnonzero(edges.twins == NON_MANIFOLD), pairs)
+    for pair in (*pairs.tolist(), *([half] for half in alone.tolist())):
         a, b = int(edges.starts[pair[0]]), int(edges.stops[pair[0]])
         edge, sides = (min(a, b), max(a, b)), {half // 3 for half in pair}
         if edge not in joined or touched & sides:
@@ -111,7 +128,8 @@ def moved_apart(
 ) -> Float32[np.ndarray, "points 3"]:
     """Positions with the points to move brought a tiny step nearer to the middle of the triangles around them.
 
-    Sheets whose points are different ones at the same place then no longer share edges, however they are welded by position.
+    Sheets whose points are different ones at the same place then no longer share edges, however they are welded by position. Of points
+    at one place each goes a step farther than the one before: sheets that lie on each other have the same middles.
     """
     exact = positions.astype(np.float64)
     step = _APART * float(np.linalg.norm(np.ptp(exact, axis=0)))
@@ -121,5 +139,16 @@ def moved_apart(
     towards = [np.bincount(corners, np.repeat(middles[:, axis], 3), minlength=len(exact)) / counts for axis in range(3)]
     way = np.stack(towards, axis=1) - exact
     length = np.linalg.norm(way, axis=1, keepdims=True)
-    shift = way / np.maximum(length, 1e-300) * np.minimum(step, length / 4)
+    steps = step * (1 + _ranks(positions))[:, None]
+    shift = way / np.maximum(length, 1e-300) * np.minimum(steps, length / 4)
     return np.where(move[:, None], exact + shift, exact).astype(np.float32)
+
+
+def _ranks(positions: Float32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+    """How many earlier points lie at the place of each one."""
+    places, _ = equal_rows(positions)
+    order = np.argsort(places, kind="stable")
+    starts = np.flatnonzero(np.diff(places[order], prepend=-1))
+    ranks = np.empty(len(places), np.int64)
+    ranks[order] = np.arange(len(places)) - np.repeat(starts, np.diff(starts, append=len(places)))
+    return ranks

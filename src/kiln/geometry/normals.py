@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32, Int64
 
 from kiln.asset import Mesh
+from kiln.geometry.per_mesh import once_per_mesh
 from kiln.geometry.topology import Edges, find_edges, has_repeated_corner, next_corners, point_triangles
 from kiln.geometry.vectors import face_vectors
 from kiln.geometry.weld import weld_classes
@@ -52,6 +53,10 @@ def with_normals(mesh: Mesh) -> Mesh:
     return replace(split, normals=smooth_normals(split, groups=group))
 
 
+shaded = once_per_mesh(with_normals)
+"""`with_normals`, worked out once while the mesh lives: of 5M triangles it takes seconds, and several look at the same source."""
+
+
 def crease_groups(mesh: Mesh, items: Int32[np.ndarray, "triangles 3"]) -> Int64[np.ndarray, " items"] | None:
     """Which items share a normal when creases are hard; None where there is no crease. Items stand at the triangles' corners (the corners
     themselves, or vertices), numbered from 0; two at one point are in one group when triangles lead from one to the other over soft edges.
@@ -60,7 +65,7 @@ def crease_groups(mesh: Mesh, items: Int32[np.ndarray, "triangles 3"]) -> Int64[
     proper = np.flatnonzero(~has_repeated_corner(faces))
     edges = find_edges(faces[proper], point_count=point_count)
     here = np.flatnonzero(edges.twins > np.arange(len(edges.twins))).astype(np.int32)
-    hard = _is_hard(mesh.take_triangles(proper), here, edges)
+    hard = _is_hard(Mesh(positions=mesh.positions, triangles=mesh.triangles[proper]), here, edges)
     if not hard.any():
         return None
     here = here[~hard]

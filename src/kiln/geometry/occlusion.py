@@ -1,29 +1,41 @@
-"""Ambient occlusion: how much of the sky each texel's source point sees.
+"""What rays from the source's surface meet, averaged over its surroundings: ambient occlusion outwards, thickness inwards.
 
-Occlusion varies slowly, so rays start from one texel of each 2 x 2 block only, and each sample is averaged over 4 x 4 blocks. The sixteen
-samples of such a window share one low-discrepancy set of directions (interleaved sampling: Keller and Heidrich 2001), so the mean is
-nearly as good as if every one of them had all the rays.
+Both vary slowly, so rays start from one texel of each 2 x 2 block only, and each sample is averaged over 8 x 8 blocks. The 64 samples of
+such a window share one low-discrepancy set of directions (interleaved sampling: Keller and Heidrich 2001), so the mean is nearly as good as
+if every one of them had all the rays. Over 4 x 4 blocks, noise was three times what the smaller window saved.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
 from kiln.geometry.bake import Target, TexelHits
-from kiln.geometry.trace import Scene
 from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import gather_openness, scatter_directions
+
+HALO = 10
+"""Rows of texels above and below that a texel's mean reaches into: what looks at some rows of a map only must give these too."""
 
 _STEP = 2
 """Texels on a side of a block that shares rays."""
 
 _LIFT = 1e-4
-"""Share of the source's diagonal that rays start above it, lest they meet the triangle they leave."""
+"""Share of the source's diagonal that rays start off it, lest they meet the triangle they leave."""
 
-_LATTICE = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
-"""Which sixteenth of the directions a block gets: a Bayer matrix, so that any 2 x 2 of them are spread well too."""
+_WINDOW = 8
+"""Samples that lie farther away in space than this many blocks count next to nothing: what is near in the atlas need not be in space."""
+
+_SHARE = 8
+"""Blocks on a side of a window whose samples share one set of directions."""
+
+_BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+_LATTICE = 4 * np.tile(_BAYER, (2, 2)) + np.kron([[0, 2], [3, 1]], np.ones((4, 4), int))
+"""Which 64th of the directions a block gets: a Bayer matrix, so that any 2 x 2 or 4 x 4 of them are spread well too."""
 
 
 def sobol_square(count: int) -> Float64[np.ndarray, "count 2"]:
@@ -38,70 +50,132 @@ def sobol_square(count: int) -> Float64[np.ndarray, "count 2"]:
     return points / 2.0**32 + 0.5 / max(count, 1)
 
 
-def openness(hits: TexelHits, target: Target, *, rays: int) -> Float32[np.ndarray, " texels"]:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rays:
+    """s rays from each of n points."""
+
+    origins: Float32[np.ndarray, "n 3"]
+    normals: Float32[np.ndarray, "n 3"]
+    """The way the rays' hemisphere faces."""
+
+    directions: Float32[np.ndarray, "s n 3"]
+    """Unit. All points' first rays go before the second ones: near parallel rays are traced faster."""
+
+    @property
+    def flat(self) -> tuple[Float32[np.ndarray, "rays 3"], Float32[np.ndarray, "rays 3"]]:
+        """Origins and directions as a list of rays."""
+        return np.tile(self.origins, (len(self.directions), 1)), self.directions.reshape(-1, 3)
+
+
+def openness(
+    hits: TexelHits, target: Target, *, rays: int, texel_metres: float, at: TexelHits | None = None
+) -> Float32[np.ndarray, " texels"]:
     """Share of the cosine-weighted hemisphere, 0 to 1, that is free above each texel's source point; no distance limit.
 
-    rays (a power of two) start from each 2 x 2 block; sixteen times as many enter each texel's mean. With 4, the result differs from
-    that of 512 rays a texel by 0.015 rms on a statue (8: 0.011; 2: 0.023).
+    rays (a power of two) start from each 2 x 2 block; 64 times as many enter each texel's mean. texel_metres is a texel's usual side on the
+    surface. The means are those of the texels in `at`, by default those in hits. With 4 rays
+    they differ from what 1024 rays from each texel give by 0.011 to 0.013 rms on statues at 2048 texels (2 rays: 0.019, 8: 0.010), and by
+    0.017 at 1024.
     """
-    block, chosen = _blocks(hits.texel, hits.size)
-    starts = hits.source[chosen]
-    points = starts.take(target.mesh, target.mesh.positions)
-    origins = points + target.face_normals[starts.triangle] * np.float32(_LIFT * target.mesh.diagonal)
-    normals = unit_vectors(starts.take(target.mesh, target.normals))
-    row, column = np.divmod(hits.texel[chosen], hits.size)
-    sixteenth = _LATTICE[(row // _STEP) % 4, (column // _STEP) % 4]
-    square = sobol_square(16 * rays)
-    free = np.empty(len(chosen), np.float32)
 
-    def look_up(k: int) -> None:
-        rows = np.flatnonzero(sixteenth == k)
-        free[rows] = _free(target.scene, origins[rows], normals[rows], square[k * rays : (k + 1) * rays])
+    def free(cast: Rays) -> Float32[np.ndarray, " n"]:
+        blocked = target.scene.occluded(*cast.flat).reshape(len(cast.directions), -1)
+        return 1 - blocked.mean(axis=0, dtype=np.float32)
 
-    map_in_threads(look_up, range(16))
-    return _window_means(hits, target, block, np.column_stack([free, points]))
+    return _Blocks(hits, target).means(free, rays=rays, way=1, texel_metres=texel_metres, at=at or hits)
 
 
-def _free(
-    scene: Scene, origins: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"], square: Float64[np.ndarray, "rays 2"]
-) -> Float32[np.ndarray, " n"]:
-    """Share of these rays that meet nothing. All texels' first rays go before the second ones: near parallel rays are traced faster."""
+def thickness(
+    hits: TexelHits, target: Target, *, rays: int, texel_metres: float, at: TexelHits | None = None
+) -> Float32[np.ndarray, " texels"]:
+    """How deep the body is below each texel's source point, metres: the mean depth, along the normal, of the first surface that
+    cosine-weighted rays inwards meet. A plate's own thickness; half a ball's diameter.
+
+    Rays that meet nothing (through the holes of an open source) count with the source's diagonal. Otherwise as `openness`.
+    """
+    far = np.float32(target.mesh.diagonal)
+
+    def depth(cast: Rays) -> Float32[np.ndarray, " n"]:
+        met = target.scene.closest(*cast.flat, max_distance=float(far))
+        distance = np.where(met.hit, met.distance, far).reshape(len(cast.directions), -1)
+        return np.asarray((distance * np.einsum("snk,nk->sn", cast.directions, cast.normals)).mean(axis=0), np.float32)
+
+    return _Blocks(hits, target).means(depth, rays=rays, way=-1, texel_metres=texel_metres, at=at or hits)
+
+
+class _Blocks:
+    """One sample for each 2 x 2 block of the texels' rows."""
+
+    def __init__(self, hits: TexelHits, target: Target) -> None:
+        self.target, self.size = target, hits.size
+        self.first_row = int(hits.texel.min(initial=0)) // hits.size // _STEP * _STEP
+        height = int(hits.texel.max(initial=0)) // hits.size + 1 - self.first_row
+        self.number, self.chosen = self._choose(hits.texel, -(-height // _STEP))
+        self.starts = hits[self.chosen]
+
+    def _choose(
+        self, texel: Int64[np.ndarray, " texels"], height: int
+    ) -> tuple[Int32[np.ndarray, "height width"], Int64[np.ndarray, " samples"]]:
+        """Which sample stands for each block of texels (-1: none covered), and which texel each sample is: the block's first."""
+        width = -(-self.size // _STEP)
+        row, column = np.divmod(texel, self.size)
+        cell = (row - self.first_row) // _STEP * width + column // _STEP
+        first = np.full(height * width, -1, np.int64)
+        first[cell[::-1]] = np.arange(len(texel))[::-1]
+        taken = first >= 0
+        number = np.full(height * width, -1, np.int32)
+        number[taken] = np.arange(taken.sum(), dtype=np.int32)
+        return number.reshape(height, width), first[taken]
+
+    def means(
+        self, look: Callable[[Rays], Float32[np.ndarray, " n"]], *, rays: int, way: int, texel_metres: float, at: TexelHits
+    ) -> Float32[np.ndarray, " texels"]:
+        """Each texel's mean, over the 8 x 8 blocks around it, of what rays show there; way is 1 for outwards, -1 for inwards."""
+        mesh = self.target.mesh
+        points = self.starts.source.take(mesh, mesh.positions)
+        normals = np.float32(way) * unit_vectors(self.starts.source.take(mesh, self.target.normals))
+        origins = points + np.float32(way * _LIFT * mesh.diagonal) * self._face_normals()
+        row, column = np.divmod(self.starts.texel, self.size)
+        part = _LATTICE[(row // _STEP) % _SHARE, (column // _STEP) % _SHARE]
+        square = sobol_square(_LATTICE.size * rays)
+        values = np.empty(len(points), np.float32)
+
+        def cast(k: int) -> None:
+            some = np.flatnonzero(part == k)
+            values[some] = look(_scatter(origins[some], normals[some], square[k * rays : (k + 1) * rays]))
+
+        map_in_threads(cast, range(_LATTICE.size))
+        reach = _WINDOW * _STEP * texel_metres
+        smooth = self._gather(np.column_stack([values, points]), points, self.starts.texel, window=_SHARE, reach=reach)
+        there = at.source.take(mesh, mesh.positions)
+        return self._gather(np.column_stack([smooth, points]), there, at.texel, window=2, reach=reach)
+
+    def _face_normals(self) -> Float32[np.ndarray, "samples 3"]:
+        """Of the triangles that the samples lie on."""
+        a, b, c = (self.target.mesh.positions[corner] for corner in self.target.mesh.triangles[self.starts.source.triangle].T)
+        return unit_vectors(np.cross(b - a, c - a))
+
+    def _gather(
+        self,
+        samples: Float32[np.ndarray, "samples 4"],
+        points: Float32[np.ndarray, "texels 3"],
+        texel: Int64[np.ndarray, " texels"],
+        *,
+        window: int,
+        reach: float,
+    ) -> Float32[np.ndarray, " texels"]:
+        """Each texel's mean of the samples (value and point) in window x window blocks around it that lie near its point in space too."""
+        out = np.empty(len(points), np.float32)
+        here = texel - self.first_row * self.size
+
+        def gather(first: int, last: int) -> None:
+            gather_openness(here, self.size, points, samples, self.number, _STEP, window, reach, out, first, last)
+
+        in_threads(gather, len(points), at_least=10_000)
+        return out
+
+
+def _scatter(origins: Float32[np.ndarray, "n 3"], normals: Float32[np.ndarray, "n 3"], square: Float64[np.ndarray, "s 2"]) -> Rays:
     directions = np.empty((len(square), len(origins), 3), np.float32)
     in_threads(lambda a, b: scatter_directions(normals, square, directions, a, b), len(origins), at_least=10_000)
-    blocked = scene.occluded(np.tile(origins, (len(square), 1)), directions.reshape(-1, 3))
-    return 1 - blocked.reshape(len(square), -1).mean(axis=0, dtype=np.float32)
-
-
-def _blocks(texel: Int64[np.ndarray, " texels"], size: int) -> tuple[Int32[np.ndarray, "blocks blocks"], Int64[np.ndarray, " samples"]]:
-    """Which sample stands for each block of texels (-1: none covered), and which texel each sample is."""
-    side = -(-size // _STEP)
-    cell = (texel // size // _STEP) * side + texel % size // _STEP
-    first = np.full(side * side, -1, np.int64)
-    first[cell[::-1]] = np.arange(len(texel))[::-1]
-    taken = first >= 0
-    block = np.full(side * side, -1, np.int32)
-    block[taken] = np.arange(taken.sum(), dtype=np.int32)
-    return block.reshape(side, side), first[taken]
-
-
-def _window_means(
-    hits: TexelHits, target: Target, block: Int32[np.ndarray, "blocks blocks"], samples: Float32[np.ndarray, "samples 4"]
-) -> Float32[np.ndarray, " texels"]:
-    """Each texel's mean over the 4 x 4 blocks around it, of samples (openness and point) that lie near it in space too."""
-    points = hits.source.take(target.mesh, target.mesh.positions)
-    reach = 8 * _STEP * _texel_metres(points, hits.texel)
-    out = np.empty(len(points), np.float32)
-
-    def gather(first: int, last: int) -> None:
-        gather_openness(hits.texel, hits.size, points, samples, block, _STEP, reach, out, first, last)
-
-    in_threads(gather, len(points), at_least=10_000)
-    return out
-
-
-def _texel_metres(points: Float32[np.ndarray, "texels 3"], texel: Int64[np.ndarray, " texels"]) -> float:
-    """Median distance in space between neighbouring texels of a row."""
-    beside = np.flatnonzero(np.diff(texel) == 1)[::97]
-    if len(beside) == 0:
-        return 1.0
-    return float(np.median(np.linalg.norm(points[beside + 1] - points[beside], axis=1))) + 1e-12
+    return Rays(origins=origins, normals=normals, directions=directions)

@@ -50,8 +50,15 @@ def rasterize(
     return Fragments(triangle=owner, bary=bary, depth=nearest)
 
 
-def rasterize_uvs(mesh: Mesh, *, width: int, height: int) -> Fragments:
-    """The triangle at each texel of a width x height map laid out by the mesh's UVs."""
+def rasterize_uvs(
+    mesh: Mesh, *, width: int, height: int, rows: tuple[int, int] | None = None, offset: tuple[float, float] = (0.0, 0.0)
+) -> Fragments:
+    """The triangle at each texel of a width x height map laid out by the mesh's UVs.
+
+    With rows, only of the map's rows first <= j < last. offset says where in its texel each sample lies, in texels from the centre.
+    """
     if mesh.uvs is None:
         raise ValueError("rasterize_uvs: the mesh has no UVs")
-    return rasterize(mesh.uvs.astype(np.float64) * (width, height), mesh.triangles, width=width, height=height)
+    first, last = rows or (0, height)
+    points = mesh.uvs.astype(np.float64) * (width, height) - (offset[0], offset[1] + first)
+    return rasterize(points, mesh.triangles, width=width, height=last - first)

@@ -1,38 +1,71 @@
-"""A mesh with its defects mended, as far as that makes nothing worse."""
+"""A mesh with its defects mended, as far as that makes nothing worse: a ladder from welding to a rebuild."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from itertools import product
-
-import numpy as np
-from jaxtyping import Bool, Int32
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
 from kiln.asset import Mesh
-from kiln.geometry.collapse import Collapsing
-from kiln.geometry.components import drop_floaters
-from kiln.geometry.cracks import zip_cracks
-from kiln.geometry.fill import fill_holes
-from kiln.geometry.manifold import crowded_points, moved_apart, split_non_manifold
-from kiln.geometry.orient import orient
-from kiln.geometry.topology import (
-    Topology,
-    find_edges,
-    has_repeated_corner,
-    is_degenerate,
-    is_duplicate,
-    measure_topology,
-    point_triangles,
-    welded_points,
+from kiln.geometry.clean import (
+    close_cracks,
+    collapse_flat,
+    cut_one_sided,
+    drop_extra,
+    join_t_junctions,
+    make_manifold,
+    say,
+    zip_rims,
 )
-from kiln.geometry.weld import weld_classes
-from kiln.kernels.weld import equal_rows
+from kiln.geometry.components import drop_floaters
+from kiln.geometry.fill import fill_holes
+from kiln.geometry.grow import join_meshes
+from kiln.geometry.orient import orient
+from kiln.geometry.rebuild import rebuild, share_lost
+from kiln.geometry.shells import drop_hidden_faces, drop_hidden_shells
+from kiln.geometry.topology import Topology, topology_of
+from kiln.geometry.verdict import judge
 
-_MOSTLY = 0.5
-"""Share of the open edges that zipping must close."""
+Hidden = Literal["off", "shells", "faces"]
+Rebuild = Literal["auto", "off", "always"]
 
-_PINCHED = 0.01
-"""Non-manifold edges that zipping may leave, for each edge that it closes; they are split next."""
+_MOST_LOST = 0.05
+"""Share of the visible surface that a rebuild may lose (what is thinner than a voxel) before it is thrown away, unless it was asked for."""
+
+_UNSETTLING = frozenset(("hidden", "rebuild", "flat"))
+"""Rungs after which the mesh is made sound once more; filling holes looks itself that it spoils nothing."""
+
+_SEAM_WELD = 1e-5
+"""Within this share of the diagonal a vertex lies on an edge, rather than near it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What counts as a defect, and how far repair may go; lengths are shares of the bounding box's diagonal, 0 leaves that rung out."""
+
+    weld: float = 1e-5
+    """Vertices on rims this near each other are welded."""
+
+    cracks: float = 1e-3
+    """Rims that run this near beside each other are zipped."""
+
+    floaters: float = 0.01
+    """Parts smaller than this are dropped."""
+
+    holes: float = 1.0
+    """Holes whose rim is no longer than this are filled."""
+
+    hidden: Hidden = "shells"
+    """Whether closed shells within others are dropped, or all faces that nothing outside sees."""
+
+    rebuild: Rebuild = "auto"
+    voxels: int = 224
+    """Cells of a rebuild along the longest side."""
+
+    seconds: float = math.inf
+    """After this long no further rung is climbed but those that the result's soundness hangs on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,35 +76,86 @@ class Repaired:
     before: Topology
     after: Topology
     notes: tuple[str, ...]
+    rungs: tuple[str, ...] = ()
+    """Names of the rungs that changed something, in order."""
 
 
-def repair(mesh: Mesh, *, weld_tolerance: float = 1e-5, cracks: float = 1e-3, floaters: float = 0.01, holes: float = 0.5) -> Repaired:
-    """The mesh welded, manifold, wound outward, without degenerate or doubled triangles, specks and small holes; a sound one as it is.
+@dataclass(frozen=True, kw_only=True)
+class _Rung:
+    """One step: what it does to a mesh, adding to the notes, and whether the result must not go without it."""
 
-    The numbers are shares of the bounding box's diagonal: vertices on rims are welded within the first, rims that run beside each other
-    within the second are zipped, parts smaller than the third are dropped, holes whose rim is no longer than the fourth are filled; 0
-    leaves that step out. Attributes and UV seams stay.
+    name: str
+    climb: Callable[[Mesh, list[str]], Mesh]
+    needed: bool = False
+
+
+@dataclass
+class _Climb:
+    """A way up the ladder: the mesh as it is by now, and what was done."""
+
+    mesh: Mesh
+    notes: list[str] = field(default_factory=list)
+    rungs: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def up(self, rung: _Rung, deadline: float) -> None:
+        """Climb a rung, unless it is too late."""
+        if not rung.needed and time.monotonic() > deadline:
+            self.left_out.append(rung.name)
+            return
+        mended = rung.climb(self.mesh, self.notes)
+        if mended is not self.mesh:
+            self.rungs.append(rung.name)
+        self.mesh = mended
+
+
+def repair(mesh: Mesh, limits: Limits | None = None) -> Repaired:
+    """The mesh manifold, wound one way and outward, without degenerate or doubled triangles, and as whole as the limits ask for.
+
+    A sound mesh is returned as it is. Else the ladder is climbed rung by rung: rims welded, T-junctions joined, cracks zipped, extra
+    triangles dropped, crowded edges parted, winding made one and outward, hidden shells and specks dropped, holes filled; and where that
+    leaves a ruin the surface is rebuilt from its winding numbers. Attributes and UV seams stay on every rung.
     """
-    before = measure_topology(mesh)
-    if before.is_sound and before.components == 1 and not _is_inverted(mesh):
-        return Repaired(mesh=mesh, before=before, after=before, notes=(_left_alone(before),))
-    notes: list[str] = []
+    limits = limits or Limits()
+    before = topology_of(mesh)
     if before.triangles == 0:
         return Repaired(mesh=mesh, before=before, after=before, notes=("no triangle has three different corners",))
-    mended = _closed_cracks(mesh, before, weld_tolerance, notes)
-    mended = _zipped(mended, cracks, notes)
-    mended = _without_extra(mended, notes)
-    mended = _made_manifold(mended, notes)
-    mended, turned = orient(mended)
-    _say(notes, turned, "triangles turned outward")
-    mended, dropped = drop_floaters(mended, share=floaters)
-    _say(notes, dropped, "floating specks dropped")
-    mended, filled = fill_holes(mended, longest=holes)
-    _say(notes, filled, "holes filled")
-    mended = _without_needles(mended, notes)
-    if mended is mesh:
+    if before.is_sound and before.components == 1 and limits.rebuild != "always" and limits.hidden != "faces" and not orient(mesh)[1]:
         return Repaired(mesh=mesh, before=before, after=before, notes=(_left_alone(before),))
-    return Repaired(mesh=mended, before=before, after=measure_topology(mended), notes=tuple(notes))
+    way, deadline = _Climb(mesh), time.monotonic() + limits.seconds
+    for rung in _ladder(limits):
+        way.up(rung, deadline)
+    if not _UNSETTLING.isdisjoint(way.rungs):
+        for rung in _sound():
+            way.up(rung, deadline)
+    if way.left_out:
+        way.notes.append(f"out of time after {limits.seconds:g} s: left out {', '.join(way.left_out)}")
+    if way.mesh is mesh:
+        return Repaired(mesh=mesh, before=before, after=before, notes=tuple(way.notes) or (_left_alone(before),))
+    return Repaired(mesh=way.mesh, before=before, after=topology_of(way.mesh), notes=tuple(way.notes), rungs=tuple(way.rungs))
+
+
+def _ladder(limits: Limits) -> Iterator[_Rung]:
+    """The rungs, cheapest and gentlest first."""
+    yield _Rung(name="weld", climb=lambda mesh, notes: close_cracks(mesh, limits.weld, notes))
+    yield _Rung(name="cracks", climb=lambda mesh, notes: zip_rims(mesh, limits.cracks, notes))
+    yield _Rung(name="T-junctions", climb=lambda mesh, notes: join_t_junctions(mesh, min(limits.cracks, _SEAM_WELD), notes))
+    yield from _sound()
+    yield _Rung(name="hidden", climb=lambda mesh, notes: _without_hidden(mesh, limits.hidden, notes))
+    yield _Rung(
+        name="floaters", climb=lambda mesh, notes: _counted(drop_floaters(mesh, share=limits.floaters), "floating specks dropped", notes)
+    )
+    yield _Rung(name="holes", climb=lambda mesh, notes: _counted(fill_holes(mesh, longest=limits.holes), "holes filled", notes))
+    yield _Rung(name="rebuild", climb=lambda mesh, notes: _rebuilt(mesh, limits, notes))
+    yield _Rung(name="flat", climb=collapse_flat, needed=True)
+
+
+def _sound() -> Iterator[_Rung]:
+    """The rungs that make a mesh manifold and wound one way; they cost little where there is nothing to do."""
+    yield _Rung(name="extra", climb=drop_extra, needed=True)
+    yield _Rung(name="manifold", climb=make_manifold, needed=True)
+    yield _Rung(name="winding", climb=lambda mesh, notes: _counted(orient(mesh), "triangles turned outward", notes), needed=True)
+    yield _Rung(name="one-sided", climb=cut_one_sided, needed=True)
 
 
 def _left_alone(topology: Topology) -> str:
@@ -80,113 +164,34 @@ def _left_alone(topology: Topology) -> str:
     return f"nothing to repair in {topology.components:,} part{'s' if topology.components > 1 else ''}{rims}"
 
 
-def _say(notes: list[str], count: int, words: str) -> None:
-    """Note a count, unless it is zero."""
-    if count:
-        notes.append(f"{count:,} {words}")
+def _counted(made: tuple[Mesh, int], words: str, notes: list[str]) -> Mesh:
+    """The mesh, its count noted."""
+    say(notes, made[1], words)
+    return made[0]
 
 
-def _is_inverted(mesh: Mesh) -> bool:
-    """Whether a closed mesh of one part has its inside out."""
-    return orient(mesh)[1] > 0
-
-
-def _closed_cracks(mesh: Mesh, before: Topology, tolerance: float, notes: list[str]) -> Mesh:
-    """The mesh with vertices on open edges moved together where they are closer than the tolerance (a share of the diagonal).
-
-    Eight grids, shifted by half a cell along each axis or not: in one of them at least no cell's border parts two points that are nearer
-    than half a cell. (Two grids left 1 % of the cracks of a triangle soup open.)
-    """
-    if before.open_edges == 0 or tolerance <= 0:
+def _without_hidden(mesh: Mesh, hidden: Hidden, notes: list[str]) -> Mesh:
+    """The mesh without what cannot be seen from outside."""
+    if hidden == "off":
         return mesh
-    cell = 2 * tolerance * mesh.diagonal
-    points, faces = welded_points(mesh)
-    proper = faces[~has_repeated_corner(faces)]
-    edges = find_edges(proper, point_count=len(points))
-    rim = np.zeros(len(points), bool)
-    rim[edges.starts[edges.twins < 0]] = rim[edges.stops[edges.twins < 0]] = True
-    moved = points[rim]
-    for shift in product((0.0, cell / 2), repeat=3):
-        classes, count = weld_classes(moved + np.array(shift, np.float32), tolerance=cell)
-        together = np.empty((count, 3), np.float32)
-        together[classes[::-1]] = moved[::-1]
-        moved = together[classes]
-    points[rim] = moved
-    classes, _ = weld_classes(mesh.positions)
-    snapped = replace(mesh, positions=points[classes])
-    after = measure_topology(snapped)
-    if after.open_edges >= before.open_edges or after.non_manifold_edges > before.non_manifold_edges:
+    if hidden == "shells":
+        return _counted(drop_hidden_shells(mesh), "shells inside others dropped", notes)
+    return _counted(drop_hidden_faces(mesh), "faces dropped that nothing outside sees", notes)
+
+
+def _rebuilt(mesh: Mesh, limits: Limits, notes: list[str]) -> Mesh:
+    """The mesh with what is beyond mending rebuilt, and the rest as it is."""
+    verdict = judge(mesh, always=limits.rebuild == "always") if limits.rebuild != "off" else None
+    if verdict is None or not verdict.reason:
         return mesh
-    _say(notes, before.open_edges - after.open_edges, f"open edges welded within {tolerance:g} of the size")
-    return snapped
-
-
-def _zipped(mesh: Mesh, tolerance: float, notes: list[str]) -> Mesh:
-    """The mesh with rims joined that run beside each other, where those are most of its rims: other gaps are meant, or are holes."""
-    before = measure_topology(mesh)
-    if before.open_edges == 0 or tolerance <= 0:
+    broken, kept = mesh.take_triangles(verdict.broken), mesh.take_triangles(~verdict.broken)
+    made = rebuild(broken, voxels=limits.voxels)
+    lost = share_lost(broken, made)
+    if lost > _MOST_LOST and (limits.rebuild == "auto" or made.triangle_count == 0):
+        notes.append(f"not rebuilt, though {verdict.reason}: {lost:.0%} of the surface is thinner than a voxel of {limits.voxels} a side")
         return mesh
-    zipped = zip_cracks(mesh, tolerance=tolerance * mesh.diagonal)
-    after = measure_topology(zipped)
-    closed = before.open_edges - after.open_edges
-    if closed < before.open_edges * _MOSTLY or after.non_manifold_edges > before.non_manifold_edges + _PINCHED * closed:
-        return mesh
-    _say(notes, closed, f"open edges zipped that ran within {tolerance:g} of the size of others")
-    return zipped
-
-
-def _without_extra(mesh: Mesh, notes: list[str]) -> Mesh:
-    """The mesh without triangles that have two corners at one point or repeat another."""
-    faces, _ = point_triangles(mesh)
-    repeated = has_repeated_corner(faces)
-    doubled = is_duplicate(faces) & ~repeated
-    _say(notes, int(repeated.sum()), "degenerate triangles dropped")
-    _say(notes, int(doubled.sum()), "duplicate triangles dropped")
-    extra = repeated | doubled
-    return mesh.take_triangles(~extra) if extra.any() else mesh
-
-
-def _made_manifold(mesh: Mesh, notes: list[str]) -> Mesh:
-    """The mesh with sheets that meet at edges of more than two triangles moved apart, and what cannot be parted dropped."""
-    points, faces = welded_points(mesh)
-    edges = find_edges(faces, point_count=len(points))
-    if edges.non_manifold_count == 0:
-        return mesh
-    notes.append(f"{edges.non_manifold_count:,} non-manifold edges split")
-    parted, origin = split_non_manifold(edges, points)
-    extra = _third_wheels(parted, len(origin))
-    places = moved_apart(points[origin], parted, crowded_points(edges)[origin])
-    vertices, count = equal_rows(np.stack([mesh.triangles.reshape(-1).astype(np.int32), parted.reshape(-1)], axis=1))
-    source, place = np.empty(count, np.int64), np.empty((count, 3), np.float32)
-    source[vertices], place[vertices] = mesh.triangles.reshape(-1), places[parted.reshape(-1)]
-    split = mesh.take_vertices(source, vertices.reshape(-1, 3).astype(np.uint32))
-    split = replace(split, positions=place)
-    return split.take_triangles(~extra) if extra.any() else split
-
-
-def _third_wheels(faces: Int32[np.ndarray, "triangles 3"], point_count: int) -> Bool[np.ndarray, " triangles"]:
-    """Triangles beyond the first two at each edge: sheets that could not be parted because they are joined elsewhere."""
-    edges = find_edges(faces, point_count=point_count)
-    extra = np.zeros(len(faces), bool)
-    if edges.non_manifold_count:
-        low, high = np.minimum(edges.starts, edges.stops)[edges.order], np.maximum(edges.starts, edges.stops)[edges.order]
-        same = (low[2:] == low[:-2]) & (high[2:] == high[:-2])
-        extra[edges.order[2:][same] // 3] = True
-    return extra
-
-
-def _without_needles(mesh: Mesh, notes: list[str]) -> Mesh:
-    """The mesh with triangles of (next to) no area collapsed; those that cannot be are dropped."""
-    points, faces = welded_points(mesh)
-    flat = is_degenerate(mesh, faces)
-    if not flat.any():
-        return mesh
-    notes.append(f"{int(flat.sum()):,} triangles without area collapsed")
-    collapsing = Collapsing(points.astype(np.float64), faces, wedges=mesh.triangles.astype(np.int32))
-    collapsing.drop_needles()
-    material_ids = None if mesh.material_ids is None else mesh.material_ids[collapsing.alive]
-    whole = mesh.take_vertices(np.arange(mesh.vertex_count), collapsing.wedges.astype(np.uint32))
-    left = replace(whole, material_ids=material_ids)
-    faces, _ = point_triangles(left)
-    flat = is_degenerate(left, faces)
-    return left if flat.all() else left.take_triangles(~flat)
+    for drop in (drop_hidden_shells, lambda solid: drop_floaters(solid, share=limits.floaters)):
+        made, _ = drop(made)
+    what = f"{broken.triangle_count:,} triangles rebuilt as {made.triangle_count:,} from winding numbers at {limits.voxels} voxels"
+    notes.append(f"{what}: {verdict.reason}")
+    return join_meshes(made, kept) if kept.triangle_count else made

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32, Int32
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.areas import triangle_areas
+from kiln.geometry.per_mesh import once_per_mesh
 from kiln.geometry.weld import weld_classes
 from kiln.kernels.topology import join_pairs, number_sets, pair_half_edges, sort_corners, sort_half_edges
 from kiln.kernels.weld import equal_rows, first_of_classes
@@ -191,3 +192,7 @@ def measure_topology(mesh: Mesh, *, tolerance: float = 0.0) -> Topology:
         duplicate_triangles=int(is_duplicate(proper).sum()),
         components=label_components(proper, point_count=point_count)[1],
     )
+
+
+topology_of = once_per_mesh(measure_topology)
+"""`measure_topology` of a mesh, counted once: each rung of repair asks for the numbers that the one before it ended with."""

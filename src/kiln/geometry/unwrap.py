@@ -12,14 +12,18 @@ from jaxtyping import Float32, Float64
 from kiln.asset import Mesh
 from kiln.errors import BackendError, PostconditionError
 from kiln.geometry.areas import flat_areas, triangle_areas, uv_areas
+from kiln.geometry.atlas import Atlas, atlas_size, denser, lay_out
 from kiln.geometry.box_uv import box_axes, box_corners, box_joined
-from kiln.geometry.charts import Charts, finished
-from kiln.geometry.layout import Layout, doubled, doubled_triangles, new_layout
+from kiln.geometry.importance import detail_levels, wanted_detail
+from kiln.geometry.layout import Layout, boxes, new_layout
 from kiln.geometry.normals import crease_groups, smooth_normals
 from kiln.geometry.pack import pack
 from kiln.geometry.rasterize import rasterize_uvs
+from kiln.geometry.room import atlas_side
 from kiln.geometry.seams import InnerEdges, inner_edges
-from kiln.geometry.stitch import cut_loose, mend, stitch
+from kiln.geometry.split_charts import split_charts
+from kiln.geometry.stitch import absorb, mend, stitch
+from kiln.geometry.straighten import straighten
 from kiln.geometry.tangents import add_tangents
 from kiln.geometry.weld import weld_classes
 from kiln.isolate import run_isolated
@@ -27,8 +31,35 @@ from kiln.kernels.weld import first_of_classes
 
 Method = Literal["auto", "xatlas", "box"]
 
-_REPAIRS = 5
-"""Times that triangles which lie over others in the finished atlas are cut loose and all is packed anew."""
+_Cut = Literal["auto", "xatlas", "box", "loose"]
+"""How charts are cut; loose makes every triangle one."""
+
+_LADDER: tuple[_Cut, ...] = ("box", "loose")
+"""What is tried when the method asked for gives no sound atlas."""
+
+_SLIVER = 4
+"""Texels: a chart less wide than this is more gutter than chart, and a bake's filters see nothing of it."""
+
+_LEAST_AREA = 1e-6
+"""Square diagonals of surface that a mesh must have: a line's charts would be millions of times longer than wide."""
+
+_GOOD_FILL = 0.64
+"""Share of the atlas under which charts are cut finer, and kept so if that fills it better."""
+
+_LEAST_LIGHTMAP = 0.2
+"""Share of a lightmap that charts must fill: where gaps take all the room, charts are less than a texel wide."""
+
+_SLAB = 1024
+"""Rows of the atlas that are rasterized at a time, to count its texels: 8192 at once would take a gigabyte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lightmap:
+    """A second layout for baked light."""
+
+    size: int
+    padding: int
+    """Texels."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,93 +67,211 @@ class Unwrapped:
     """A mesh with its atlas, and what is to be said of it."""
 
     mesh: Mesh
+    size: int
+    """Texels on a side."""
+
     measures: Mapping[str, float]
-    """"charts"; "utilization", the islands' share of all texels; "texel_density_cv", standard deviation over mean, by area."""
+    """"charts"; "utilization", the islands' share of all texels; "texel_density_px_per_m", the mean by area; "texel_density_cv", standard
+    deviation over mean, relative to what was asked for; "slivers", charts less than 4 texels wide; "lightmap_utilization" where there is
+    one."""
 
     notes: tuple[str, ...]
 
 
-def unwrap(mesh: Mesh, *, size: int, padding: int, method: Method = "auto", time_limit_s: float = 20.0) -> Unwrapped:
-    """The mesh with UVs in a size x size atlas, normals and MikkTSpace tangents; vertices are split at seams, triangles keep their
-    order. Normals are smooth but at seams that run along creases: there the normal map need not bend them back.
+def unwrap(
+    mesh: Mesh,
+    *,
+    size: int,
+    padding: int,
+    method: Method = "auto",
+    density: float | None = None,
+    front_weight: float = 1.0,
+    face_weight: float = 1.0,
+    max_charts: int | None = None,
+    lightmap: Lightmap | None = None,
+    time_limit_s: float = 20.0,
+) -> Unwrapped:
+    """The mesh with UVs in a square atlas, normals and MikkTSpace tangents; vertices are split at seams, triangles keep their order.
+    Normals are smooth but at seams that run along creases: there the normal map need not bend them back.
 
     First charts come from the axes that triangles face ("auto", "box") or from xatlas in a child process under a time limit ("xatlas",
-    which falls back to the axes). All but "box" then join charts where the two lie flat together. Islands are padding texels apart; none
-    overlaps or is mirrored. Raises PostconditionError when that cannot be had.
+    which falls back to the axes). All but "box" then join charts where the two lie flat together, and cut those that would not pack. What
+    gives no sound atlas is tried again by "box", and at last with every triangle alone. Islands are padding texels apart; none overlaps
+    or is mirrored. Raises PostconditionError when that cannot be had.
+
+    density (texels a metre) chooses the atlas's size itself, up to 8192; else the charts fill an atlas of `size`. The weights and
+    mesh.importance are explained at `wanted_detail`.
     """
+    area = _area_to_lay(mesh)
     edges = inner_edges(mesh)
-    layout, notes = _first_charts(mesh, edges, method, time_limit_s)
-    mend(layout)
-    if method != "box":
-        stitch(layout)
-    charts, uvs = _packed(layout, mesh, size=size, padding=padding)
-    split = replace(mesh.take_vertices(charts.vertex, charts.triangles), uvs=uvs)
-    groups = crease_groups(split, split.triangles.astype(np.int32))
-    result = add_tangents(replace(split, normals=smooth_normals(split, groups=groups)))
-    return Unwrapped(mesh=result, measures={"charts": float(charts.count)} | _measures(result, size), notes=notes)
-
-
-def _first_charts(mesh: Mesh, edges: InnerEdges, method: Method, time_limit_s: float) -> tuple[Layout, tuple[str, ...]]:
-    if method == "xatlas":
+    detail = wanted_detail(mesh, edges, front_weight=front_weight, face_weight=face_weight)
+    if density is not None:
+        size = atlas_size(area, density=density)
+    cutter = _Cutter(mesh, edges, detail, padding / size, _SLIVER / size, max_charts, time_limit_s)
+    notes: list[str] = []
+    for cut in (method, *(rung for rung in _LADDER if rung != method)):
         try:
-            return _xatlas_charts(mesh, edges, time_limit_s), ()
-        except BackendError as error:
-            return _box_charts(mesh, edges), (f"charts were cut by box projection instead of xatlas: {error}",)
-    return _box_charts(mesh, edges), ()
+            layout = cutter.cut(cut, notes)
+            atlas = lay_out(layout, mesh, size=size, padding=padding, density=density, detail=detail)
+            if cut == "auto" and density is None and max_charts is None and atlas.fill < _GOOD_FILL:
+                layout, atlas = _finer(cutter, layout, atlas, padding)
+            break
+        except PostconditionError as error:
+            if cut == _LADDER[-1]:
+                raise
+            notes.append(f"method {cut} gave no sound atlas ({error})")
+    notes += _too_many(atlas, max_charts)
+    result = _dressed(mesh, atlas, lightmap, notes)
+    return Unwrapped(mesh=result, size=atlas.size, measures=_measures(layout, atlas, result, lightmap), notes=tuple(notes))
 
 
-def _box_charts(mesh: Mesh, edges: InnerEdges) -> Layout:
-    axis = box_axes(mesh, edges)
-    return new_layout(mesh, edges, box_joined(edges, axis), box_corners(mesh, axis))
+def _area_to_lay(mesh: Mesh) -> float:
+    """The mesh's area, square metres; PostconditionError when there is next to none."""
+    area = float(triangle_areas(mesh).sum())
+    if not area > _LEAST_AREA * mesh.diagonal**2:
+        raise PostconditionError("unwrap: the mesh has next to no area to lay flat: repair it first")
+    return area
 
 
-def _xatlas_charts(mesh: Mesh, edges: InnerEdges, time_limit_s: float) -> Layout:
-    """xatlas's charts, mirrored ones turned over. It sees welded vertices, lest every seam the mesh came with should cut a chart."""
-    point, count = weld_classes(mesh.positions)
-    first = first_of_classes(point, count)
-    welded = point.astype(np.uint32)[mesh.triangles]
-    triangles, points = run_isolated("kiln.geometry.xatlas_child:cut", mesh.positions[first], welded, timeout_s=time_limit_s)
-    ends = triangles.reshape(-1)[edges.corners]
-    joined = (ends[:, :, 0] == ends[:, :, 1]).all(axis=1)
-    chart = edges.charts(joined)
-    mirrored = np.bincount(chart, flat_areas(points, triangles)) < 0
-    corners = points[triangles] * np.stack([np.where(mirrored[chart], -1.0, 1.0), np.ones(len(chart))], axis=1)[:, None]
-    return new_layout(mesh, edges, joined, corners)
+def _too_many(atlas: Atlas, max_charts: int | None) -> list[str]:
+    if max_charts is None or atlas.charts.count <= max_charts:
+        return []
+    return [f"{atlas.charts.count:,} charts, not {max_charts:,}: fewer would stretch too much, or are separate parts"]
 
 
-def _packed(layout: Layout, mesh: Mesh, *, size: int, padding: int) -> tuple[Charts, Float32[np.ndarray, "corners 2"]]:
-    """The charts and their UVs, after cutting loose the triangles that lie over others, at last on the atlas's very texels."""
-    cut_loose(layout, np.flatnonzero(doubled(layout.everything(), cells=size * size)))
-    for _ in range(_REPAIRS):
-        charts = finished(layout, mesh)
-        uvs = pack(charts, size=size, padding=padding)
-        over = np.flatnonzero(doubled_triangles(uvs.astype(np.float64)[charts.triangles] * size, charts.chart))
-        if not len(over):
-            _check(mesh, charts, uvs)
-            return charts, uvs
-        cut_loose(layout, over)
-    raise PostconditionError(f"{len(over)} triangles still lie over others in the atlas: repair the mesh first, or choose another method")
+def _finer(cutter: _Cutter, layout: Layout, atlas: Atlas, padding: int) -> tuple[Layout, Atlas]:
+    """The layout and its atlas, or those of more charts where they fill the atlas better."""
+    more = cutter.finer(layout)
+    other = None if more is None else denser(atlas, more, cutter.mesh, padding=padding, detail=cutter.detail)
+    return (layout, atlas) if more is None or other is None else (more, other)
 
 
-def _check(mesh: Mesh, charts: Charts, uvs: Float32[np.ndarray, "corners 2"]) -> None:
-    """Raise PostconditionError when UVs leave the atlas or a triangle that has an area lies mirrored or flat."""
-    lost = _signed_areas(uvs, charts) >= 0
-    lost &= triangle_areas(mesh) > 0.5e-12 * mesh.diagonal**2
-    if not (np.isfinite(uvs).all() and uvs.min() >= 0 and uvs.max() <= 1):
-        raise PostconditionError("UVs leave the atlas: repair the mesh first, or choose another method")
-    if lost.any():
-        raise PostconditionError(f"{int(lost.sum())} triangles lie mirrored or without area in the atlas: repair the mesh first")
+@dataclass(frozen=True, eq=False)
+class _Cutter:
+    """Makes charts of one mesh by one method or another."""
+
+    mesh: Mesh
+    edges: InnerEdges
+    detail: Float64[np.ndarray, " triangles"] | None
+    gutter: float
+    sliver: float
+    """Both as shares of the atlas's side."""
+
+    max_charts: int | None
+    time_limit_s: float
+
+    def cut(self, method: _Cut, notes: list[str]) -> Layout:
+        """Charts, laid flat."""
+        if method == "loose":
+            notes.append("every triangle became a chart of its own")
+            return self._loose()
+        layout = self._first(method, notes)
+        mend(layout)
+        straighten(layout)
+        if method != "box":
+            stitch(layout, gutter=self.gutter, apart=self._level_borders())
+            split_charts(layout, gutter=self.gutter)
+            straighten(layout)
+        absorb(layout, thinner_than=self.sliver * atlas_side(layout), most=self.max_charts)
+        return layout
+
+    def finer(self, layout: Layout) -> Layout | None:
+        """The layout with every cut that wins any room at all, or None where there is none."""
+        more = replace(layout, joined=layout.joined.copy(), corners=layout.corners.copy())
+        split_charts(more, gutter=self.gutter, gain=1.0)
+        if (more.joined == layout.joined).all():
+            return None
+        straighten(more)
+        absorb(more, thinner_than=self.sliver * atlas_side(more))
+        return more
+
+    def _first(self, method: _Cut, notes: list[str]) -> Layout:
+        if method == "xatlas":
+            try:
+                return self._by_xatlas()
+            except BackendError as error:
+                notes.append(f"charts were cut by box projection instead of xatlas: {error}")
+        axis = box_axes(self.mesh, self.edges)
+        joined = box_joined(self.edges, axis) & ~self._level_borders()
+        return new_layout(self.mesh, self.edges, joined, box_corners(self.mesh, axis))
+
+    def _by_xatlas(self) -> Layout:
+        """xatlas's charts, mirrored ones turned over. It sees welded vertices, lest every seam the mesh came with should cut a chart."""
+        point, count = weld_classes(self.mesh.positions)
+        first = first_of_classes(point, count)
+        welded = point.astype(np.uint32)[self.mesh.triangles]
+        cut = "kiln.geometry.xatlas_child:cut"
+        triangles, points = run_isolated(cut, self.mesh.positions[first], welded, timeout_s=self.time_limit_s)
+        ends = triangles.reshape(-1)[self.edges.corners]
+        joined = (ends[:, :, 0] == ends[:, :, 1]).all(axis=1) & ~self._level_borders()
+        chart = self.edges.charts(joined)
+        mirrored = np.bincount(chart, flat_areas(points, triangles)) < 0
+        corners = points[triangles] * np.stack([np.where(mirrored[chart], -1.0, 1.0), np.ones(len(chart))], axis=1)[:, None]
+        return new_layout(self.mesh, self.edges, joined, corners)
+
+    def _loose(self) -> Layout:
+        corners = np.zeros((self.mesh.triangle_count, 3, 2))
+        layout = new_layout(self.mesh, self.edges, np.zeros(len(self.edges.lengths), bool), corners)
+        layout.corners = layout.lying.copy()
+        return layout
+
+    def _level_borders(self) -> np.ndarray:
+        """Edges between triangles that are to get different texel densities."""
+        if self.detail is None:
+            return np.zeros(len(self.edges.lengths), bool)
+        level = detail_levels(self.detail)[self.edges.triangles]
+        return np.asarray(level[:, 0] != level[:, 1])
 
 
-def _signed_areas(uvs: Float32[np.ndarray, "corners 2"], charts: Charts) -> Float64[np.ndarray, " triangles"]:
-    """In UV units; negative is right, because v points down."""
-    return flat_areas(uvs.astype(np.float64), charts.triangles)
+def _dressed(mesh: Mesh, atlas: Atlas, lightmap: Lightmap | None, notes: list[str]) -> Mesh:
+    """The mesh split into the atlas's vertices, with its UVs, normals and tangents."""
+    charts = atlas.charts
+    split = replace(mesh.take_vertices(charts.vertex, charts.triangles), uvs=atlas.uvs, lightmap_uvs=_lightmap_uvs(atlas, lightmap, notes))
+    groups = crease_groups(split, split.triangles.astype(np.int32))
+    return add_tangents(replace(split, normals=smooth_normals(split, groups=groups)))
 
 
-def _measures(mesh: Mesh, size: int) -> dict[str, float]:
-    covered = float((rasterize_uvs(mesh, width=size, height=size).triangle >= 0).mean())
+def _lightmap_uvs(atlas: Atlas, lightmap: Lightmap | None, notes: list[str]) -> Float32[np.ndarray, "corners 2"] | None:
+    """The same charts packed for another size and gap, evenly dense; with less padding where they do not fit."""
+    padding = 0 if lightmap is None else lightmap.padding
+    while lightmap is not None and padding:
+        try:
+            second = replace(atlas, uvs=pack(atlas.charts, size=lightmap.size, padding=padding))
+        except PostconditionError:
+            second = None
+        if second is not None and second.fill > _LEAST_LIGHTMAP:
+            if padding < lightmap.padding:
+                notes.append(f"lightmap UVs: {padding} texels of padding instead of {lightmap.padding}, for want of room")
+            return second.uvs
+        padding //= 2
+    if lightmap is not None:
+        notes.append(f"no lightmap UVs: {atlas.charts.count:,} charts do not fit {lightmap.size} texels; use a larger lightmap")
+    return None
+
+
+def _measures(layout: Layout, atlas: Atlas, mesh: Mesh, lightmap: Lightmap | None) -> dict[str, float]:
     space = triangle_areas(mesh)
-    density = np.sqrt(np.abs(uv_areas(mesh)) / np.maximum(space, 1e-300))
-    mean = float(np.average(density, weights=space))
-    deviation = float(np.sqrt(np.average((density - mean) ** 2, weights=space)))
-    return {"utilization": covered, "texel_density_cv": deviation / mean}
+    density = atlas.size * np.sqrt(np.abs(uv_areas(mesh)) / np.maximum(space, 1e-300))
+    asked = density / atlas.factor[atlas.charts.chart]
+    mean = float(np.average(asked, weights=space))
+    scale = float(np.sqrt(np.average((asked - mean) ** 2, weights=space)))
+    texels = boxes(layout.everything())[:, 1] * atlas.factor * mean
+    measures = {
+        "charts": float(atlas.charts.count),
+        "utilization": covered_share(mesh, size=atlas.size),
+        "texel_density_px_per_m": float(np.average(density, weights=space)),
+        "texel_density_cv": scale / mean,
+        "slivers": float((texels < _SLIVER).sum()),
+    }
+    if lightmap is not None and mesh.lightmap_uvs is not None:
+        measures["lightmap_utilization"] = covered_share(replace(mesh, uvs=mesh.lightmap_uvs), size=lightmap.size)
+    return measures
+
+
+def covered_share(mesh: Mesh, *, size: int) -> float:
+    """The islands' share of all texels."""
+    count = 0
+    for first in range(0, size, _SLAB):
+        rows = (first, min(size, first + _SLAB))
+        count += int((rasterize_uvs(mesh, width=size, height=size, rows=rows).triangle >= 0).sum())
+    return count / size**2

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Int32, Int64, Shaped
+
+from kiln.kernels import map_in_threads
+
+_BAND = 1 << 20
+"""Texels filled at a time."""
 
 
 def nearest_covered(covered: Bool[np.ndarray, "height width"]) -> Int64[np.ndarray, "height width"]:
@@ -15,8 +22,33 @@ def nearest_covered(covered: Bool[np.ndarray, "height width"]) -> Int64[np.ndarr
     """
     if not covered.any():
         return np.zeros(covered.shape, np.int64)
-    away = np.where(covered, 0, 255).astype(np.uint8)
+    label, place = _labels(covered)
+    return place[label].astype(np.int64)
+
+
+def _labels(covered: Bool[np.ndarray, "height width"]) -> tuple[Int32[np.ndarray, "height width"], Int32[np.ndarray, " labels"]]:
+    """For every texel the label of the covered one nearest to it, and where the texel of each label lies (row * width + column)."""
+    away = np.where(covered, np.uint8(0), np.uint8(255))
     _, label = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    place = np.zeros(int(label.max()) + 1, np.int64)
+    place = np.zeros(int(label.max()) + 1, np.int32)
     place[label[covered]] = np.flatnonzero(covered)
-    return place[label]
+    return label, place
+
+
+def fill_beyond(covered: Bool[np.ndarray, "height width"], maps: Sequence[Shaped[np.ndarray, "height width ..."]]) -> None:
+    """Give every texel that is not covered the value of the nearest covered one, in each map, in place, a band of rows at a time.
+
+    In place, because maps of 8192 x 8192 texels take 1 GB and their copies would take another.
+    """
+    height, width = covered.shape
+    label, place = _labels(covered)
+
+    def fill(first: int) -> None:
+        rows = slice(first, first + max(1, _BAND // width))
+        empty = ~covered[rows]
+        source = place[label[rows][empty]]
+        for texels in maps:
+            texels[rows][empty] = texels.reshape(height * width, -1)[source].reshape(-1, *texels.shape[2:])
+
+    if covered.any():
+        map_in_threads(fill, range(0, height, max(1, _BAND // width)))

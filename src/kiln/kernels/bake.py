@@ -27,7 +27,8 @@ def interpolate_rows(
 @compiled
 def nearest_facing(
     normals: np.ndarray,
-    face_normals: np.ndarray,
+    positions: np.ndarray,
+    triangles: np.ndarray,
     triangle: np.ndarray,
     bary: np.ndarray,
     distance: np.ndarray,
@@ -37,14 +38,18 @@ def nearest_facing(
 ) -> None:
     """Keep each ray's hit where it is nearer than the best so far and its triangle faces the way the ray's texel does.
 
-    normals (N, 3) float32 of the texels; face_normals (F, 3) float32; triangle (N,) int32, -1 for a miss; bary (N, 2) and distance (N,)
-    float32; the best_ arrays likewise, updated. Facing keeps a thin part's texels from catching its other side.
+    normals (N, 3) float32 of the texels; positions (V, 3) float32 and triangles (F, 3) uint32 of what is hit; triangle (N,) int32, -1 for a
+    miss; bary (N, 2) and distance (N,) float32; the best_ arrays likewise, updated. Facing keeps a thin part's texels from catching its
+    other side. Face normals are worked out here: those of 5M triangles would take 0.5 s and 60 MB, and most are never hit.
     """
     for n in range(len(triangle)):
         t = triangle[n]
         if t < 0 or not abs(distance[n]) < best_distance[n]:
             continue
-        facing = normals[n, 0] * face_normals[t, 0] + normals[n, 1] * face_normals[t, 1] + normals[n, 2] * face_normals[t, 2]
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = positions[b, 0] - positions[a, 0], positions[b, 1] - positions[a, 1], positions[b, 2] - positions[a, 2]
+        vx, vy, vz = positions[c, 0] - positions[a, 0], positions[c, 1] - positions[a, 1], positions[c, 2] - positions[a, 2]
+        facing = normals[n, 0] * (uy * vz - uz * vy) + normals[n, 1] * (uz * vx - ux * vz) + normals[n, 2] * (ux * vy - uy * vx)
         if facing > 0:
             best_triangle[n] = t
             best_bary[n, 0], best_bary[n, 1] = bary[n, 0], bary[n, 1]
@@ -52,11 +57,12 @@ def nearest_facing(
 
 
 @compiled
-def encode_normals(frame: np.ndarray, normals: np.ndarray, out: np.ndarray, first: int, last: int) -> None:
-    """Fill out[first:last] with tangent-space normals as bytes, such that the renderer's formula gives back the wanted direction.
+def encode_normals(frame: np.ndarray, normals: np.ndarray, half: float, out: np.ndarray, first: int, last: int) -> None:
+    """Fill out[first:last] with tangent-space normals as whole numbers, such that the renderer's formula gives back the wanted direction.
 
     frame (N, 7) float32: interpolated vertex normal, tangent xyz and w, none of them normalized; normals (N, 3) float32 wanted; out (N, 3)
-    uint8. The formula (glTF, MikkTSpace): N normalized, T as interpolated, B = cross(N, T) * sign(w), direction along x T + y B + z N.
+    uint8 with half 127.5, or uint16 with half 32767.5. The formula (glTF, MikkTSpace): N normalized, T as interpolated, B = cross(N, T) *
+    sign(w), direction along x T + y B + z N.
     """
     for i in range(first, last):
         nx, ny, nz = frame[i, 0], frame[i, 1], frame[i, 2]
@@ -77,9 +83,9 @@ def encode_normals(frame: np.ndarray, normals: np.ndarray, out: np.ndarray, firs
         length = np.sqrt(x * x + y * y + z * z)
         if not length > 0:
             x, y, z, length = np.float32(0), np.float32(0), np.float32(1), np.float32(1)
-        out[i, 0] = np.uint8((x / length + 1) * 127.5 + 0.5)
-        out[i, 1] = np.uint8((y / length + 1) * 127.5 + 0.5)
-        out[i, 2] = np.uint8((z / length + 1) * 127.5 + 0.5)
+        out[i, 0] = int((x / length + 1) * half + 0.5)
+        out[i, 1] = int((y / length + 1) * half + 0.5)
+        out[i, 2] = int((z / length + 1) * half + 0.5)
 
 
 @compiled
@@ -115,22 +121,24 @@ def gather_openness(
     openness: np.ndarray,
     block: np.ndarray,
     step: int,
+    window: int,
     reach: float,
     out: np.ndarray,
     first: int,
     last: int,
 ) -> None:
-    """Fill out[first:last] with the mean openness of the 4 x 4 blocks around each texel, of those whose point lies near in space too.
+    """Fill out[first:last] with the mean openness of window x window blocks around each texel, of those whose point lies near it in space.
 
-    texel (N,) int64 row * size + column; points (N, 3) float32 where each lies; block (B, B) int32 number of each step x step block's
+    texel (N,) int64 row * size + column; points (N, 3) float32 where each lies; block (R, C) int32 number of each step x step block's
     sample or -1; openness (S, 4) float32 a sample's openness and point; reach in metres; out (N,) float32.
     """
+    height, width = block.shape
     for n in range(first, last):
         y, x = (texel[n] // size + 0.5) / step, (texel[n] % size + 0.5) / step
-        top, left = int(np.floor(y - 0.5)) - 1, int(np.floor(x - 0.5)) - 1
+        top, left = int(np.floor(y - 0.5)) - window // 2 + 1, int(np.floor(x - 0.5)) - window // 2 + 1
         total, weight = 0.0, 0.0
-        for j in range(max(0, top), min(len(block), top + 4)):
-            for i in range(max(0, left), min(len(block), left + 4)):
+        for j in range(max(0, top), min(height, top + window)):
+            for i in range(max(0, left), min(width, left + window)):
                 s = block[j, i]
                 if s < 0:
                     continue
@@ -163,3 +171,54 @@ def sample_decoded(pixels: np.ndarray, decode: np.ndarray, uvs: np.ndarray, wrap
             upper = decode[k, pixels[j, i, k]] * (1 - across) + decode[k, pixels[j, right, k]] * across
             lower = decode[k, pixels[below, i, k]] * (1 - across) + decode[k, pixels[below, right, k]] * across
             out[n, k] = upper * (1 - down) + lower * down
+
+
+@compiled
+def mark_jumps(
+    number: np.ndarray, normals: np.ndarray, colors: np.ndarray, points: np.ndarray, limits: np.ndarray, out: np.ndarray
+) -> None:
+    """Set out where a texel differs from its right or lower neighbour, on both of them.
+
+    number (H, W) int32 row of each texel in the other arrays, or -1 where no island covers it; normals (N, 3) unit, colors (N, 4) linear
+    and points (N, 3) metres, float32; limits (3,) float32: cosine of the largest angle, largest step of a colour's square root (near to
+    sRGB's curve), largest distance; out (H, W) bool. Where one of two neighbours is not covered, both are marked.
+    """
+    height, width = number.shape
+    for j in range(height):
+        for i in range(width):
+            a = number[j, i]
+            for down in range(2):
+                y, x = j + down, i + 1 - down
+                if y >= height or x >= width:
+                    continue
+                b = number[y, x]
+                if a < 0 and b < 0:
+                    continue
+                jump = a < 0 or b < 0
+                if not jump:
+                    cosine, square = np.float32(0), np.float32(0)
+                    for k in range(3):
+                        cosine += normals[a, k] * normals[b, k]
+                        square += (points[a, k] - points[b, k]) ** 2
+                    jump = cosine < limits[0] or square > limits[2] * limits[2]
+                for k in range(4):
+                    jump = jump or abs(np.sqrt(colors[a, k]) - np.sqrt(colors[b, k])) > limits[1]
+                if jump:
+                    out[j, i] = True
+                    out[y, x] = True
+
+
+@compiled
+def texture_shares(positions: np.ndarray, uvs: np.ndarray, triangles: np.ndarray, triangle: np.ndarray, out: np.ndarray) -> None:
+    """Fill out with how much of a texture's side one metre of each point's triangle takes: the root of its area there by its area in space.
+
+    positions (V, 3) and uvs (V, 2) float32; triangles (F, 3) uint32; triangle (N,) int32; out (N,) float32, 0 for triangles without area.
+    """
+    for n in range(len(triangle)):
+        a, b, c = triangles[triangle[n], 0], triangles[triangle[n], 1], triangles[triangle[n], 2]
+        ux, uy, uz = positions[b, 0] - positions[a, 0], positions[b, 1] - positions[a, 1], positions[b, 2] - positions[a, 2]
+        vx, vy, vz = positions[c, 0] - positions[a, 0], positions[c, 1] - positions[a, 1], positions[c, 2] - positions[a, 2]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        space = np.sqrt(x * x + y * y + z * z)
+        flat = abs((uvs[b, 0] - uvs[a, 0]) * (uvs[c, 1] - uvs[a, 1]) - (uvs[b, 1] - uvs[a, 1]) * (uvs[c, 0] - uvs[a, 0]))
+        out[n] = np.sqrt(flat / space) if space > 0 else np.float32(0)

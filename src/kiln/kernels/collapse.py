@@ -15,7 +15,7 @@ import numpy as np
 
 from kiln.kernels import compiled, inner
 from kiln.kernels.heap import pop, push
-from kiln.kernels.quadric import best_place, squared_error
+from kiln.kernels.quadric import Quadric, best_place, squared_error
 
 EVENNESS = 1e-5
 """Cost of an edge's squared length relative to its squared error: flat regions give up their short edges first."""
@@ -37,20 +37,23 @@ _EQUILATERAL = 3.4641016151377544
 Place = tuple[float, float, float]
 
 
-class Surface(NamedTuple):
-    """The arrays that collapses work on; all are written."""
+HEAD, TAIL, STAMP, MARK, BORDER = range(5)
+"""Columns of Surface.points: first and last corner around a point; count of its changes, so that outdated heap entries are known;
+scratch; whether it is on an open edge. What a collapse needs of a point lies in one cache line."""
 
-    positions: np.ndarray  # (P, 3) float64
-    quadrics: np.ndarray  # (P, 10) float64
-    border: np.ndarray  # (P,) bool: on an open edge
+QUADRIC = 3
+"""Where a point's quadric begins in its row of Surface.places, after its position."""
+
+
+class Surface(NamedTuple):
+    """The arrays that collapses work on; all are written. Each array more costs every function that takes them 0.1 s to compile."""
+
+    places: np.ndarray  # (P, 13) float64: position and quadric
+    points: np.ndarray  # (P, 5) int32: HEAD, TAIL, STAMP, MARK, BORDER
     corners: np.ndarray  # (F, 3) int32 points
     wedges: np.ndarray  # (F, 3) int32 vertices
     uvs: np.ndarray  # (V, 2) float64, or (0, 2) when there are none
-    head: np.ndarray  # (P,) int32: first corner around each point
-    tail: np.ndarray  # (P,) int32: last one
-    following: np.ndarray  # (3F,) int32: next one
-    stamps: np.ndarray  # (P,) int32: counts a point's changes, so that outdated heap entries are known
-    marks: np.ndarray  # (P,) int64 scratch
+    following: np.ndarray  # (3F,) int32: next corner around the same point
     matches: np.ndarray  # (2, 2) int32 scratch: wedge of u, wedge of v, on both sides of their edge
 
 
@@ -60,43 +63,52 @@ def link_corners(s: Surface) -> None:
     for h in range(3 * len(s.corners)):
         p = s.corners[h // 3, h % 3]
         s.following[h] = -1
-        if s.head[p] < 0:
-            s.head[p] = h
+        if s.points[p, HEAD] < 0:
+            s.points[p, HEAD] = h
         else:
-            s.following[s.tail[p]] = h
-        s.tail[p] = h
+            s.following[s.points[p, TAIL]] = h
+        s.points[p, TAIL] = h
 
 
 @inner
 def _squared_distance(s: Surface, u: int, v: int) -> float:
     """Between two points."""
-    x = s.positions[u, 0] - s.positions[v, 0]
-    y = s.positions[u, 1] - s.positions[v, 1]
-    z = s.positions[u, 2] - s.positions[v, 2]
+    x = s.places[u, 0] - s.places[v, 0]
+    y = s.places[u, 1] - s.places[v, 1]
+    z = s.places[u, 2] - s.places[v, 2]
     return x * x + y * y + z * z
 
 
 @inner
-def _place(s: Surface, u: int, v: int, subset: bool) -> Place:
-    """Where v goes when u is moved onto it."""
-    if subset:
-        return s.positions[v, 0], s.positions[v, 1], s.positions[v, 2]
-    mx = (s.positions[u, 0] + s.positions[v, 0]) / 2
-    my = (s.positions[u, 1] + s.positions[v, 1]) / 2
-    mz = (s.positions[u, 2] + s.positions[v, 2]) / 2
-    x, y, z = best_place(s.quadrics[u], s.quadrics[v], mx, my, mz)
+def _quadric(s: Surface, u: int, v: int) -> Quadric:
+    """The sum of two points' quadrics."""
+    q, r = s.places[u], s.places[v]
+    return (
+        q[3] + r[3], q[4] + r[4], q[5] + r[5], q[6] + r[6], q[7] + r[7],
+        q[8] + r[8], q[9] + r[9], q[10] + r[10], q[11] + r[11], q[12] + r[12],
+    )  # fmt: skip
+
+
+@inner
+def _place(s: Surface, q: Quadric, u: int, v: int, stays: bool) -> Place:
+    """Where v goes when u is moved onto it; q is their quadric."""
+    if stays:
+        return s.places[v, 0], s.places[v, 1], s.places[v, 2]
+    mx = (s.places[u, 0] + s.places[v, 0]) / 2
+    my = (s.places[u, 1] + s.places[v, 1]) / 2
+    mz = (s.places[u, 2] + s.places[v, 2]) / 2
+    x, y, z = best_place(q, mx, my, mz)
     if (x - mx) ** 2 + (y - my) ** 2 + (z - mz) ** 2 > _squared_distance(s, u, v):  # a spike: nearly parallel planes meet far away
         return mx, my, mz
     return x, y, z
 
 
 @inner
-def _cost(s: Surface, u: int, v: int, subset: bool) -> float:
+def _cost(s: Surface, u: int, v: int, stays: bool) -> float:
     """What collapsing u onto v costs: the quadric error, plus a little for the edge's length."""
-    x, y, z = _place(s, u, v, subset)
-    q, r = s.quadrics[u], s.quadrics[v]
-    weight = q[0] + q[3] + q[5] + r[0] + r[3] + r[5]
-    return squared_error(q, r, x, y, z) + EVENNESS * weight * _squared_distance(s, u, v)
+    q = _quadric(s, u, v)
+    x, y, z = _place(s, q, u, v, stays)
+    return squared_error(q, x, y, z) + EVENNESS * (q[0] + q[3] + q[5]) * _squared_distance(s, u, v)
 
 
 @inner
@@ -115,30 +127,30 @@ def _is_linkable(s: Surface, mark: int, u: int, v: int) -> bool:
     Uses marks mark and mark + 1, which must be new.
     """
     fan_u, fan_v, shared_triangles, shared_points = 0, 0, 0, 0
-    h = s.head[u]
+    h = s.points[u, HEAD]
     while h >= 0:
         t = h // 3
         if s.corners[t, 0] >= 0:
             fan_u += 1
             shared_triangles += 1 if _corner_of(s, t, v) >= 0 else 0
             for k in range(3):
-                s.marks[s.corners[t, k]] = mark
+                s.points[s.corners[t, k], MARK] = mark
         h = s.following[h]
-    s.marks[u] = s.marks[v] = mark + 1
-    h = s.head[v]
+    s.points[u, MARK] = s.points[v, MARK] = mark + 1
+    h = s.points[v, HEAD]
     while h >= 0:
         t = h // 3
         if s.corners[t, 0] >= 0:
             fan_v += 1
             for k in range(3):
                 p = s.corners[t, k]
-                if s.marks[p] == mark:
-                    s.marks[p] = mark + 1
+                if s.points[p, MARK] == mark:
+                    s.points[p, MARK] = mark + 1
                     shared_points += 1
         h = s.following[h]
     if shared_points != shared_triangles or shared_triangles == 0 or shared_triangles > 2:
         return False
-    if shared_triangles == 2 and s.border[u] and s.border[v]:
+    if shared_triangles == 2 and s.points[u, BORDER] and s.points[v, BORDER]:
         return False
     return fan_u - shared_triangles > 1 or fan_v - shared_triangles > 1  # else a tetrahedron, or the last triangles of a sheet
 
@@ -147,7 +159,7 @@ def _is_linkable(s: Surface, mark: int, u: int, v: int) -> bool:
 def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: float, least_shape: float) -> bool:
     """Whether triangle t still looks the same way, and is no needle (or no worse one), once its corner at `moved` is at `place`."""
     k = _corner_of(s, t, moved)
-    a, b, p = s.corners[t, (k + 1) % 3], s.corners[t, (k + 2) % 3], s.positions
+    a, b, p = s.corners[t, (k + 1) % 3], s.corners[t, (k + 2) % 3], s.places
     ex, ey, ez = p[b, 0] - p[a, 0], p[b, 1] - p[a, 1], p[b, 2] - p[a, 2]
     fx, fy, fz = place[0] - p[a, 0], place[1] - p[a, 1], place[2] - p[a, 2]
     gx, gy, gz = p[moved, 0] - p[a, 0], p[moved, 1] - p[a, 1], p[moved, 2] - p[a, 2]
@@ -166,7 +178,7 @@ def _keeps_shape(s: Surface, t: int, moved: int, place: Place, least_cosine: flo
 @inner
 def _fan_keeps_shape(s: Surface, moved: int, other: int, place: Place, least_cosine: float, least_shape: float) -> bool:
     """Whether every triangle around `moved` keeps its shape, but for those that also touch `other` and vanish."""
-    h = s.head[moved]
+    h = s.points[moved, HEAD]
     while h >= 0:
         t = h // 3
         stays = s.corners[t, 0] >= 0 and _corner_of(s, t, other) < 0
@@ -180,7 +192,7 @@ def _fan_keeps_shape(s: Surface, moved: int, other: int, place: Place, least_cos
 def _match_wedges(s: Surface, u: int, v: int) -> None:
     """Read from the edge's triangles which wedge of v continues which wedge of u."""
     row = 0
-    h = s.head[u]
+    h = s.points[u, HEAD]
     while h >= 0:
         t = h // 3
         k = _corner_of(s, t, v)
@@ -189,7 +201,7 @@ def _match_wedges(s: Surface, u: int, v: int) -> None:
             row += 1
         h = s.following[h]
     if row == 1:
-        s.matches[1] = s.matches[0]
+        s.matches[1, 0], s.matches[1, 1] = s.matches[0, 0], s.matches[0, 1]  # rows at once take 2.5 s to compile
 
 
 @inner
@@ -198,7 +210,7 @@ def _fan_keeps_uvs(s: Surface, u: int, v: int) -> bool:
     m = s.matches
     if m[0, 0] == m[1, 0] and m[0, 1] != m[1, 1]:  # u is inside a chart and the edge a seam's end: its sides part at v
         return False
-    h = s.head[u]
+    h = s.points[u, HEAD]
     while h >= 0:
         t, k = h // 3, h % 3
         if s.corners[t, 0] >= 0 and _corner_of(s, t, v) < 0:
@@ -225,7 +237,7 @@ def _keeps_uv_side(uvs: np.ndarray, a: int, b: int, old: int, new: int) -> bool:
 def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
     """Move u's corners to v and v to its place, kill the triangles between, append u's list to v's; returns how many were killed."""
     killed = 0
-    h = s.head[u]
+    h = s.points[u, HEAD]
     while h >= 0:
         t, k = h // 3, h % 3
         if s.corners[t, 0] >= 0:
@@ -237,15 +249,16 @@ def _apply(s: Surface, u: int, v: int, place: Place, subset: bool) -> int:
                 if subset:
                     s.wedges[t, k] = s.matches[0, 1] if s.wedges[t, k] == s.matches[0, 0] else s.matches[1, 1]
         h = s.following[h]
-    s.following[s.tail[v]] = s.head[u]
-    s.tail[v] = s.tail[u]
-    s.head[u] = -1
-    s.quadrics[v] += s.quadrics[u]
-    s.border[v] |= s.border[u]
-    s.stamps[u] += 1
-    s.stamps[v] += 1
+    s.following[s.points[v, TAIL]] = s.points[u, HEAD]
+    s.points[v, TAIL] = s.points[u, TAIL]
+    s.points[u, HEAD] = -1
+    for k in range(QUADRIC, s.places.shape[1]):
+        s.places[v, k] += s.places[u, k]
+    s.points[v, BORDER] |= s.points[u, BORDER]
+    s.points[u, STAMP] += 1
+    s.points[v, STAMP] += 1
     for axis in range(3):
-        s.positions[v, axis] = place[axis]
+        s.places[v, axis] = place[axis]
     return killed
 
 
@@ -254,21 +267,21 @@ def _push_edge(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, u: i
     """Push (u, v); when v stays in place also (v, u), which costs something else; a full heap takes no more. Returns its size."""
     if size + 2 > len(costs):
         return size
-    stamp = int(s.stamps[u] + s.stamps[v])
-    size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp, 0)
+    stamp, level = int(np.int32(s.points[u, STAMP] + s.points[v, STAMP])), int(np.int32(0))
+    size = push(costs, items, size, _cost(s, u, v, subset), u, v, stamp, level)
     if subset:
-        size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp, 0)
+        size = push(costs, items, size, _cost(s, v, u, subset), v, u, stamp, level)
     return size
 
 
 @inner
 def _push_all(s: Surface, costs: np.ndarray, items: np.ndarray, subset: bool) -> int:
     """Fill the heap anew with every edge; returns its size. The second half-edge of an edge with two triangles is left out."""
-    size = 0
+    size = int(np.int64(0))  # typed, since a constant would have `push` compiled twice
     for t in range(len(s.corners)):
         for k in range(3):
-            u, v = int(s.corners[t, k]), int(s.corners[t, (k + 1) % 3])
-            if s.corners[t, 0] >= 0 and (u < v or (s.border[u] and s.border[v])):
+            u, v = s.corners[t, k], s.corners[t, (k + 1) % 3]
+            if s.corners[t, 0] >= 0 and (u < v or (s.points[u, BORDER] and s.points[v, BORDER])):
                 size = _push_edge(s, costs, items, size, u, v, subset)
     return size
 
@@ -276,15 +289,15 @@ def _push_all(s: Surface, costs: np.ndarray, items: np.ndarray, subset: bool) ->
 @inner
 def _push_around(s: Surface, costs: np.ndarray, items: np.ndarray, size: int, v: int, mark: int, subset: bool) -> int:
     """Push every edge at v, each once; returns the heap's size."""
-    s.marks[v] = mark
-    h = s.head[v]
+    s.points[v, MARK] = mark
+    h = s.points[v, HEAD]
     while h >= 0:
         t = h // 3
         if s.corners[t, 0] >= 0:
             for k in range(3):
-                p = int(s.corners[t, k])
-                if s.marks[p] != mark:
-                    s.marks[p] = mark
+                p = s.corners[t, k]
+                if s.points[p, MARK] != mark:
+                    s.points[p, MARK] = mark
                     size = _push_edge(s, costs, items, size, v, p, subset)
         h = s.following[h]
     return size
@@ -304,33 +317,43 @@ def _may_collapse(s: Surface, u: int, v: int, place: Place, subset: bool, mark: 
 @inner
 def _area(s: Surface, t: int) -> float:
     """Of triangle t."""
-    p, a, b, c = s.positions, s.corners[t, 0], s.corners[t, 1], s.corners[t, 2]
+    p, a, b, c = s.places, s.corners[t, 0], s.corners[t, 1], s.corners[t, 2]
     ex, ey, ez = p[b, 0] - p[a, 0], p[b, 1] - p[a, 1], p[b, 2] - p[a, 2]
     fx, fy, fz = p[c, 0] - p[a, 0], p[c, 1] - p[a, 1], p[c, 2] - p[a, 2]
     return np.sqrt((ey * fz - ez * fy) ** 2 + (ez * fx - ex * fz) ** 2 + (ex * fy - ey * fx) ** 2) / 2
 
 
+@inner
+def _highest_mark(s: Surface) -> int:
+    """Of all points' marks."""
+    highest = 0
+    for p in range(len(s.points)):
+        highest = max(highest, s.points[p, MARK])
+    return highest
+
+
 @compiled
-def collapse_needles(s: Surface, live: int, least_area: float, subset: bool) -> int:
+def collapse_needles(s: Surface, live: int, least_area: float, subset: bool, stays: bool) -> int:
     """Collapse the cheapest possible edge of each triangle whose area is not above least_area; returns how many triangles are left.
 
-    Points stay where they are or go, so that a point in the middle of a long edge goes, and the corners it lies between stay.
+    Points stay where they are or go (stays is True: a constant here would have every function it is passed on to compiled twice), so that
+    a point in the middle of a long edge goes, and the corners it lies between stay.
     """
-    mark = int(s.marks.max()) + 1
+    mark = _highest_mark(s) + 1
     for t in range(len(s.corners)):
         if s.corners[t, 0] < 0 or _area(s, t) > least_area:
             continue
         least, best = np.inf, -1
         for k in range(6):  # three edges, either way
-            u, v = int(s.corners[t, k % 3]), int(s.corners[t, (k % 3 + 1 + k // 3) % 3])
+            u, v = s.corners[t, k % 3], s.corners[t, (k % 3 + 1 + k // 3) % 3]
             mark += 2
-            cost = _cost(s, u, v, True)
-            if cost < least and _may_collapse(s, u, v, _place(s, u, v, True), subset, mark, 0.0, 0.0):
+            cost = _cost(s, u, v, stays)
+            if cost < least and _may_collapse(s, u, v, _place(s, _quadric(s, u, v), u, v, stays), subset, mark, 0.0, 0.0):
                 least, best = cost, k
         if best >= 0:
-            u, v = int(s.corners[t, best % 3]), int(s.corners[t, (best % 3 + 1 + best // 3) % 3])
+            u, v = s.corners[t, best % 3], s.corners[t, (best % 3 + 1 + best // 3) % 3]
             _match_wedges(s, u, v)
-            live -= _apply(s, u, v, _place(s, u, v, True), subset)
+            live -= _apply(s, u, v, _place(s, _quadric(s, u, v), u, v, stays), subset)
     return live
 
 
@@ -343,8 +366,8 @@ def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, 
     items (N, 4) int32 are the heap's room; it is filled anew when outdated entries fill it, and when it runs dry, since edges that failed
     at all levels may have become possible.
     """
-    mark = int(s.marks.max()) + 1
-    size = 0
+    mark = _highest_mark(s) + 1
+    size = int(np.int64(0))
     before = -1
     while live > target:
         if size == 0:
@@ -353,14 +376,14 @@ def collapse_edges(s: Surface, costs: np.ndarray, items: np.ndarray, live: int, 
             before = live
             size = _push_all(s, costs, items, subset)
         size = pop(costs, items, size)
-        u, v, stamp, level = int(items[size, 0]), int(items[size, 1]), int(items[size, 2]), int(items[size, 3])
-        if s.head[u] < 0 or s.head[v] < 0 or stamp != s.stamps[u] + s.stamps[v]:
+        u, v, stamp, level = items[size, 0], items[size, 1], items[size, 2], items[size, 3]
+        if s.points[u, HEAD] < 0 or s.points[v, HEAD] < 0 or stamp != s.points[u, STAMP] + s.points[v, STAMP]:
             continue
-        place = _place(s, u, v, subset)
+        place = _place(s, _quadric(s, u, v), u, v, subset)
         mark += 2
         if not _may_collapse(s, u, v, place, subset, mark, limits[level, 0], limits[level, 1]):
             if level + 1 < len(limits):
-                size = push(costs, items, size, _REFUSED * costs[size], u, v, stamp, level + 1)
+                size = push(costs, items, size, _REFUSED * costs[size], u, v, stamp, int(np.int32(level + 1)))
             continue
         live -= _apply(s, u, v, place, subset)
         mark += 2

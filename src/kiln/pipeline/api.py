@@ -1,16 +1,19 @@
-"""The three calls everybody makes: make, process, inspect. The command line and every later face call these."""
+"""The four calls everybody makes: make, process, inspect, check. The command line and every later face call these."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from kiln.asset import Asset, Package, Report, View
 from kiln.errors import InputError
+from kiln.pipeline.ladder import Parameters
 from kiln.pipeline.recipe import Recipe, load_recipe
 from kiln.pipeline.run import Event, Run
+from kiln.pipeline.watch import read_limits
 from kiln.stages.generate import front_first
 
 PathLike = str | Path
@@ -23,14 +26,18 @@ def make(
     out: PathLike = "out",
     name: str | None = None,
     views: Sequence[View | None] = (),
+    contract: str | None = None,
+    limits: Mapping[str, float] | None = None,
     on_event: Callable[[Event], None] | None = None,
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
 ) -> Package:
     """Make a game-ready package from one to four pictures of a subject.
 
-    `views` says which side each picture shows where the file's name does not. Further keywords are stages with parameters to override:
-    `make("skewer.png", simplify={"triangles": 2000})`. The package is written to `out/<name>` and `out/<name>.zip`.
+    `views` says which side each picture shows where the file's name does not. `contract` names the limits that the package must keep, built
+    in or in a .toml file, or "none"; without it the recipe's own hold. `limits` on "stage_seconds" and "memory_gb" stand before the
+    recipe's. Further keywords are stages with parameters to override: `make("skewer.png", simplify={"triangles": 2000})`. The package is
+    written to `out/<name>` and `out/<name>.zip`.
     Raises a KilnError; nothing half-written is left behind.
     """
     from kiln.formats.picture import read_picture
@@ -41,7 +48,7 @@ def make(
     if len(views) > len(paths):
         raise InputError(f"{len(views)} views were given for {len(paths)} pictures: one each at most")
     asked = [*views, *[None] * (len(paths) - len(views))]
-    run = _run(recipe, out, name, parameters, on_event, cancelled)
+    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled)
     read = [read_picture(Path(path), view=view) for path, view in zip(paths, asked, strict=True)]
     ordered = front_first([picture for picture, _ in read])
     _check_place(out, name or ordered[0].name)
@@ -55,6 +62,8 @@ def process(
     out: PathLike = "out",
     name: str | None = None,
     up: Literal["y", "z"] = "y",
+    contract: str | None = None,
+    limits: Mapping[str, float] | None = None,
     on_event: Callable[[Event], None] | None = None,
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
@@ -65,30 +74,46 @@ def process(
     """
     from kiln.formats.model import read_model
 
-    run = _run(recipe, out, name, parameters, on_event, cancelled)
+    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled)
     _check_place(out, name or Path(model).stem)
     read = read_model(Path(model), up=up)
-    asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, inputs=read.inputs)
+    asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, source_voxels=read.voxels, inputs=read.inputs)
     return run.from_asset(asset, notes=read.notes)
 
 
 def inspect(path: PathLike) -> Report:
     """Measure a mesh file, a picture or a finished package's folder."""
-    from kiln.proof.measure import inspect_file
+    from kiln.proof.inspect import inspect_file
 
     return inspect_file(Path(path))
 
 
-def _run(
-    recipe: str,
-    out: PathLike,
-    name: str | None,
-    parameters: Mapping[str, Mapping[str, Any]],
-    on_event: Callable[[Event], None] | None,
-    cancelled: threading.Event | None,
-) -> Run:
-    chosen: Recipe = load_recipe(recipe, _with_export(parameters, out=Path(out), name=name))
-    return Run(recipe=chosen, on_event=on_event or (lambda event: None), cancelled=cancelled or threading.Event())  # noqa: ARG005
+def check(path: PathLike, contract: str, *, limits: Sequence[str] = (), source: PathLike | None = None) -> Report:
+    """Measure a mesh file or a finished package's folder and judge it by a contract, built in or in a .toml file.
+
+    `limits` are laid over the contract's: "triangles <= 5000", "open_edges any". `source` is the dense model it was made from, in the same
+    frame; with it fidelity is measured, too. The verdict is the report's `contract`. Raises a KilnError when the file cannot be read.
+    """
+    from kiln.proof.contract import load_contract, with_limits
+    from kiln.proof.inspect import inspect_file
+
+    terms = with_limits(load_contract(contract), limits)
+    report = inspect_file(Path(path), source=None if source is None else Path(source))
+    return replace(report, contract=terms.judge(report.measures))
+
+
+def _recipe(
+    recipe: str, out: PathLike, name: str | None, parameters: Parameters, contract: str | None, limits: Mapping[str, float] | None
+) -> Recipe:
+    """The recipe with what the caller wants otherwise."""
+    chosen = load_recipe(recipe, _with_export(parameters, out=Path(out), name=name))
+    if contract is not None:
+        chosen = chosen.under(contract)
+    return chosen if not limits else replace(chosen, limits=read_limits(asdict(chosen.limits) | dict(limits)))
+
+
+def _run(recipe: Recipe, on_event: Callable[[Event], None] | None, cancelled: threading.Event | None) -> Run:
+    return Run(recipe=recipe, on_event=on_event or (lambda event: None), cancelled=cancelled or threading.Event())  # noqa: ARG005
 
 
 def _check_place(out: PathLike, name: str) -> None:
@@ -99,6 +124,6 @@ def _check_place(out: PathLike, name: str) -> None:
     check_target(Path(out) / safe_name(name))
 
 
-def _with_export(parameters: Mapping[str, Mapping[str, Any]], *, out: Path, name: str | None) -> dict[str, Mapping[str, Any]]:
+def _with_export(parameters: Parameters, *, out: Path, name: str | None) -> dict[str, Mapping[str, Any]]:
     export = {**parameters.get("export", {}), "out": out}
     return {**parameters, "export": export | ({"name": name} if name else {})}

@@ -11,6 +11,8 @@ from kiln import stages
 from kiln.asset import Asset
 from kiln.backends import registry
 from kiln.pipeline.recipe import built_in, load_recipe
+from kiln.proof.contract import built_in as built_in_contracts
+from kiln.proof.contract import load_contract
 from kiln.stages.stage import BackendParams
 
 
@@ -83,3 +85,9 @@ def backend_table() -> list[dict[str, Any]]:
 def recipe_table() -> list[dict[str, Any]]:
     """Each built-in recipe with every parameter spelled out."""
     return [load_recipe(name).as_data() for name in built_in()]
+
+
+def contract_table() -> list[dict[str, Any]]:
+    """Every built-in contract: name, summary, limits as they are written."""
+    found = (load_contract(name) for name in built_in_contracts())
+    return [{"name": c.name, "summary": c.summary, "limits": {key: limit.words for key, limit in c.limits.items()}} for c in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from pydantic import ValidationError
 from kiln import stages
 from kiln.asset import Asset, Package, Picture
 from kiln.errors import RecipeError, did_you_mean
+from kiln.pipeline.ladder import Parameters, Terms, read_terms
+from kiln.pipeline.watch import Limits, read_limits
+from kiln.proof.contract import load_contract
 from kiln.stages import Params, Stage
 
-_HEAD = ("summary", "stages")
+_HEAD = ("summary", "stages", "contract", "limits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,10 @@ class Recipe:
     name: str
     summary: str
     steps: tuple[RecipeStep, ...]
+    terms: Terms | None = None
+    """What the package must keep, and what is tried when it does not."""
+
+    limits: Limits = field(default_factory=Limits)
 
     def as_data(self) -> dict[str, Any]:
         """Plain data with every parameter spelled out, for the manifest."""
@@ -42,7 +49,30 @@ class Recipe:
             "summary": self.summary,
             "stages": [step.stage.name for step in self.steps],
             **{step.stage.name: step.params.model_dump(mode="json") for step in self.steps},
+            **({} if self.terms is None else {"contract": self.terms.as_data()}),
         }
+
+    def under(self, contract: str) -> Recipe:
+        """The recipe with other limits to keep, built in or in a .toml file, and the ladder it has; "none" for no contract."""
+        if contract == "none":
+            return replace(self, terms=None)
+        ladder = self.terms.ladder if self.terms else ()
+        return replace(self, terms=Terms(contract=load_contract(contract), ladder=ladder))
+
+    @property
+    def allows_failing(self) -> bool:
+        """Whether a package that breaks its contract is written all the same."""
+        return any(getattr(step.params, "allow_failing", False) for step in self.steps)
+
+    def with_parameters(self, parameters: Parameters) -> Recipe:
+        """The recipe with some of its stages' parameters replaced. RecipeError names what is unknown or out of range."""
+        steps = (
+            replace(step, params=read_params(step.stage, _plain(step.params) | dict(parameters[step.stage.name])))
+            if step.stage.name in parameters
+            else step
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps))
 
     def from_model(self) -> Recipe:
         """The part that works on a mesh: without the stages that make a mesh of pictures."""
@@ -54,7 +84,7 @@ def built_in() -> tuple[str, ...]:
     return tuple(sorted(Path(entry.name).stem for entry in _folder().iterdir() if entry.name.endswith(".toml")))
 
 
-def load_recipe(name: str, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Recipe:
+def load_recipe(name: str, overrides: Parameters | None = None) -> Recipe:
     """The recipe of this name, or in this .toml file, with parameters overridden stage by stage, checked whole.
 
     Raises RecipeError for an unknown recipe, stage or parameter (naming the nearest), a value out of range, and an impossible order.
@@ -67,7 +97,7 @@ def load_recipe(name: str, overrides: Mapping[str, Mapping[str, Any]] | None = N
     return recipe_from_data(short_name, data, overrides or {})
 
 
-def recipe_from_data(name: str, data: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]) -> Recipe:
+def recipe_from_data(name: str, data: Mapping[str, Any], overrides: Parameters) -> Recipe:
     """A checked recipe from plain data: `summary`, `stages` (list of names), and a table of parameters for each stage that needs one."""
     names = data.get("stages")
     if not isinstance(names, list) or not all(isinstance(entry, str) for entry in names):
@@ -77,10 +107,31 @@ def recipe_from_data(name: str, data: Mapping[str, Any], overrides: Mapping[str,
     _refuse_unknown_tables("these overrides", overrides, stages.ORDER)
     steps = tuple(RecipeStep(stage=stage, params=_params(stage, data, overrides)) for stage in chosen)
     check_order(chosen)
-    return Recipe(name=name, summary=str(data.get("summary", "")), steps=steps)
+    recipe = Recipe(
+        name=name, summary=str(data.get("summary", "")), steps=steps, terms=_terms(name, data), limits=read_limits(data.get("limits", {}))
+    )
+    for rung in recipe.terms.ladder if recipe.terms else ():
+        _refuse_unknown_tables("the contract's ladder", rung.parameters, names)
+        recipe.with_parameters(rung.parameters)
+    return recipe
 
 
-def _params(stage: Stage, data: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]]) -> Params:
+def _terms(name: str, data: Mapping[str, Any]) -> Terms | None:
+    table = data.get("contract")
+    if table is None:
+        return None
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"contract must be a table of limits, not {table!r}")
+    return read_terms(name, table)
+
+
+def _plain(params: Params) -> dict[str, Any]:
+    """Parameters as a recipe would write them; a backend's options stand beside the stage's own."""
+    values = params.model_dump()
+    return {**values, **(values.pop("options", None) or {})}
+
+
+def _params(stage: Stage, data: Mapping[str, Any], overrides: Parameters) -> Params:
     table = data.get(stage.name, {})
     if not isinstance(table, Mapping):
         raise RecipeError(f"{stage.name} must be a table of parameters, not {table!r}")

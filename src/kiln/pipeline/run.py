@@ -1,33 +1,41 @@
 """Runs a recipe once, in this process. Stages that do not depend on each other run side by side.
 
-Which stage depends on which follows from what stages say they read and write: a stage waits for the last earlier writer of everything it
-reads, and sees exactly what was there at its place in the recipe, because assets are values. Bake, LODs and collision thus overlap, and
-the result is the same as one after the other.
+Which stage depends on which is `pipeline.plan`'s to say: a stage waits for the last earlier writer of everything it reads, and sees exactly
+what was there at its place in the recipe, because assets are values. Bake, LODs and collision thus overlap, and the result is the same as
+one after the other.
+
+Stages run in threads of their own while the calling thread watches: for Ctrl-C, and for the recipe's limits on time and memory. When the
+recipe has a contract that the package breaks, the game stages run again as `pipeline.ladder` says; a stage whose parameters and inputs
+are the very same gives what it gave before.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, fields, replace
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kiln.asset import Asset, Package, Picture, Step
-from kiln.errors import Cancelled, KilnError, PostconditionError, SetupError
+from kiln.asset import Asset, Package, Picture, Step, Value, Verdict
+from kiln.errors import Cancelled, ContractError, KilnError, PostconditionError, SetupError
+from kiln.pipeline.ladder import Climb, TryAgain
+from kiln.pipeline.plan import Done, Plan
 from kiln.pipeline.recipe import Recipe, RecipeStep
 from kiln.pipeline.rehearsal import Rehearsal
+from kiln.pipeline.watch import now
 from kiln.stages import Context
 
-_FIELD_OF = {"uvs": "mesh"}
-"""Features that are part of a field of Asset; all others are fields."""
-
 _POLL_S = 0.1
-"""How long the runner may sleep before it looks for Ctrl-C again."""
+"""How long the watching thread may sleep before it looks for Ctrl-C and over the limits again."""
+
+_GRACE_S = 5.0
+"""How long the other stages may take to notice that one has failed; then they are left to themselves."""
 
 
 State = Literal["started", "progress", "finished", "failed"]
+
+Judge = Callable[[Mapping[str, Value]], Verdict]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +43,8 @@ class Event:
     """Something a run has to tell; the faces draw progress from these."""
 
     stage: str
+    """A stage's name, or "contract" for what the contract's ladder does."""
+
     state: State
     share: float = 0.0
     """Of this stage's work, 0 to 1."""
@@ -46,6 +56,15 @@ class Event:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Job:
+    """One stage at work in a thread of its own."""
+
+    stage: str
+    future: Future[Any]
+    started: float
+
+
 @dataclass(kw_only=True)
 class Run:
     """One run of a recipe: its listeners, whether it was cancelled, and what its stages said."""
@@ -53,8 +72,14 @@ class Run:
     recipe: Recipe
     on_event: Callable[[Event], None] = lambda event: None  # noqa: ARG005
     cancelled: threading.Event = field(default_factory=threading.Event)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    """Tells the stages at work to stop, because another one failed."""
+
     _records: dict[tuple[str, int], Step] = field(default_factory=dict)
     """What each stage said, by its name and the number of the picture it worked on."""
+
+    _done: list[Done] = field(default_factory=list)
+    """What game stages have made, for a contract's further attempts."""
 
     _rehearsal: Rehearsal = field(default_factory=Rehearsal)
 
@@ -69,10 +94,33 @@ class Run:
 
     def from_asset(self, asset: Asset, *, steps: Sequence[RecipeStep] | None = None, notes: Sequence[str] = ()) -> Package:
         """The game stages and export, for an asset that has a source mesh. `notes` are what reading its file had to say."""
-        *work, export = self.recipe.from_model().steps if steps is None else tuple(steps)
-        done = self._run_side_by_side(asset, work)
+        recipe = replace(self.recipe, steps=self.recipe.from_model().steps if steps is None else tuple(steps))
         read = (Step(stage="read", params={}, notes=tuple(notes)),) if notes else ()
-        package: Package = self._run_one(export, replace(done, history=(*asset.history, *read, *self._history())))
+        given = replace(asset, history=(*asset.history, *read))
+        if recipe.terms is None:
+            return self._attempt(given, recipe.steps)
+        climb = Climb(terms=recipe.terms, allow_failing=recipe.allows_failing)
+        while True:
+            try:
+                return self._attempt_on(climb, given, recipe)
+            except TryAgain as next_one:
+                self.on_event(Event(stage="contract", state="finished", notes=(str(next_one),)))
+
+    def _attempt_on(self, climb: Climb, asset: Asset, recipe: Recipe) -> Package:
+        """One attempt at keeping the contract. Raises TryAgain when it fell short, or a rung made a stage fail, and there is another."""
+        try:
+            return self._attempt(asset, recipe.with_parameters(climb.parameters).steps, climb.judge)
+        except (ContractError, Cancelled, SetupError):
+            raise
+        except KilnError as error:
+            climb.stumble(error)
+
+    def _attempt(self, asset: Asset, steps: Sequence[RecipeStep], judge: Judge | None = None) -> Package:
+        """The game stages once, and the package, if the judge has nothing against it."""
+        *work, export = steps
+        done = self._run_side_by_side(asset, work)
+        ready = replace(done, history=(*asset.history, *self._history()))
+        package: Package = self._results([self._start(export, ready, judge=judge)])[0]
         return package
 
     def _history(self) -> tuple[Step, ...]:
@@ -85,22 +133,80 @@ class Run:
         return tuple(merged.values())
 
     def _run_on_pictures(self, step: RecipeStep, pictures: tuple[Picture, ...]) -> Any:
+        """A stage before there is an asset: on each picture, side by side, or on all of them together."""
         if step.stage.takes is not Picture:
-            return self._run_one(step, pictures)
-        with ThreadPoolExecutor(len(pictures) or 1) as pool:
-            several = len(pictures) > 1
-            jobs = [pool.submit(self._run_one, step, p, number=n, label=p.view if several else "") for n, p in enumerate(pictures)]
-            return tuple(job.result() for job in jobs)
+            return self._results([self._start(step, pictures)])[0]
+        several = len(pictures) > 1
+        return tuple(self._results([self._start(step, p, number=n, label=p.view if several else "") for n, p in enumerate(pictures)]))
 
-    def _run_one(self, step: RecipeStep, thing: Any, *, number: int = 0, label: str = "") -> Any:
+    def _run_side_by_side(self, asset: Asset, steps: Sequence[RecipeStep]) -> Asset:
+        """Run stages as soon as what they read is there; the asset with everything they wrote."""
+        plan = Plan(steps)
+        results: dict[int, Asset] = {}
+        running: dict[int, _Job] = {}
+        while len(results) < len(steps):
+            for i in plan.ready(done=set(results), busy=set(running)):
+                given = plan.input_of(i, asset, results)
+                again = next((done for done in self._done if done.answers(steps[i], given)), None)
+                if again is None:
+                    running[i] = self._start(steps[i], given)
+                else:
+                    results[i] = again.upon(given)
+                    self._records[again.record.stage, 0] = again.record
+            self._wait_for_one(list(running.values()))
+            for i in [i for i, job in running.items() if job.future.done()]:
+                results[i] = running.pop(i).future.result()
+        return plan.outcome(asset, results)
+
+    def _start(self, step: RecipeStep, thing: Any, *, number: int = 0, label: str = "", judge: Judge | None = None) -> _Job:
+        """Run a stage in a thread of its own. It is a daemon: native code that hangs must not keep the interpreter from leaving."""
+        future: Future[Any] = Future()
+        stop = self._stop
+
+        def work() -> None:
+            try:
+                future.set_result(self._run_one(step, thing, number=number, label=label, judge=judge, stop=stop))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, the watching thread raises it
+                future.set_exception(error)
+
+        job = _Job(stage=step.stage.name, future=future, started=now())
+        threading.Thread(target=work, name=job.stage, daemon=True).start()
+        return job
+
+    def _results(self, jobs: Sequence[_Job]) -> list[Any]:
+        """What these jobs made, in their order."""
+        while not all(job.future.done() for job in jobs):
+            self._wait_for_one(jobs)
+        return [job.future.result() for job in jobs]
+
+    def _wait_for_one(self, jobs: Sequence[_Job]) -> None:
+        """Until one more job is done, or for a moment. Raises what a job raised, or a passed limit; all others are then told to stop."""
+        busy = [job for job in jobs if not job.future.done()]
+        try:
+            wait([job.future for job in busy], timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for job in jobs:
+                if job.future.done():
+                    job.future.result()
+                else:
+                    self.recipe.limits.check(job.stage, seconds=now() - job.started)
+        except BaseException:
+            self._stop.set()
+            self._stop = threading.Event()
+            wait([job.future for job in jobs], timeout=_GRACE_S)
+            raise
+
+    def _run_one(self, step: RecipeStep, thing: Any, *, number: int, label: str, judge: Judge | None, stop: threading.Event) -> Any:
         """Run one stage, telling when it starts, how far it is, and how it ended; keep its record. `label` goes before what it says."""
-        name, started = step.stage.name, time.perf_counter()
+        name, started = step.stage.name, now()
 
         def tell(state: State, share: float, words: str = "", said: tuple[str, ...] = ()) -> None:
-            self.on_event(Event(stage=name, state=state, share=share, words=words, seconds=time.perf_counter() - started, notes=said))
+            self.on_event(Event(stage=name, state=state, share=share, words=words, seconds=now() - started, notes=said))
 
         context = Context(
-            on_progress=lambda share, words: tell("progress", share, words), cancelled=self.cancelled, recipe=self.recipe.as_data()
+            on_progress=lambda share, words: tell("progress", share, words),
+            is_stopped=lambda: self.cancelled.is_set() or stop.is_set(),
+            recipe=self.recipe.as_data(),
+            judge=judge,
         )
         tell("started", 0.0)
         try:
@@ -110,73 +216,27 @@ class Run:
         except BaseException as error:
             tell("failed", 0.0, str(error))
             raise _as_kiln_error(error, name) from error
-        record = Step(
-            stage=name,
-            params=step.params.model_dump(mode="json", exclude={"out"}),
-            notes=tuple(f"{label}: {note}" if label else note for note in context.notes),
-            measures={f"{label}_{key}" if label else key: value for key, value in context.measures.items()},
-        )
+        record = _record(step, context, label)
         self._records[name, number] = record
+        if isinstance(result, Asset) and isinstance(thing, Asset) and self.recipe.terms is not None:
+            self._done.append(Done(step=step, given=thing, result=result, record=record))
         tell("finished", 1.0, said=record.notes)
         return result
 
-    def _run_side_by_side(self, asset: Asset, steps: Sequence[RecipeStep]) -> Asset:
-        """Run stages as soon as what they read is there; the asset with everything they wrote."""
-        plan = _Plan(steps)
-        results: dict[int, Asset] = {}
-        running: dict[Future[Any], int] = {}
-        with ThreadPoolExecutor(max(1, len(steps))) as pool:
-            try:
-                while len(results) < len(steps):
-                    for i in plan.ready(done=set(results), busy=set(running.values())):
-                        running[pool.submit(self._run_one, steps[i], plan.input_of(i, asset, results))] = i
-                    finished, _ = wait(running, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        i = running.pop(future)
-                        results[i] = future.result()
-            except BaseException:
-                self.cancelled.set()  # let the others stop at their next look, so that the pool can close
-                raise
-        return plan.outcome(asset, results)
 
-
-class _Plan:
-    """Which stage waits for which, and what each one sees."""
-
-    def __init__(self, steps: Sequence[RecipeStep]) -> None:
-        self._steps = steps
-        last_writer: dict[str, int] = {}
-        self._sources: list[dict[str, int]] = []
-        for i, step in enumerate(steps):
-            touched = {_FIELD_OF.get(feature, feature) for feature in step.stage.reads | step.stage.writes}
-            self._sources.append({name: last_writer[name] for name in touched if name in last_writer})
-            last_writer |= {_FIELD_OF.get(feature, feature): i for feature in step.stage.writes}
-        self._final = last_writer
-
-    def ready(self, *, done: set[int], busy: set[int]) -> list[int]:
-        """Stages that could start now."""
-        return [i for i in range(len(self._steps)) if i not in done and i not in busy and set(self._sources[i].values()) <= done]
-
-    def input_of(self, i: int, asset: Asset, results: Mapping[int, Asset]) -> Asset:
-        """The asset as stage i must see it: every field as its last earlier writer left it."""
-        return replace(asset, **{name: getattr(results[j], name) for name, j in self._sources[i].items()})
-
-    def outcome(self, asset: Asset, results: Mapping[int, Asset]) -> Asset:
-        """The asset with every field as its last writer left it; a stage that wrote what it did not declare is a bug."""
-        for i, result in results.items():
-            declared = {_FIELD_OF.get(feature, feature) for feature in self._steps[i].stage.writes}
-            given = self.input_of(i, asset, results)
-            for entry in fields(Asset):
-                if entry.name not in declared and getattr(result, entry.name) is not getattr(given, entry.name):
-                    raise PostconditionError(
-                        f"{self._steps[i].stage.name} changed {entry.name!r} without declaring it: a bug in that stage"
-                    )
-        return replace(asset, **{name: getattr(results[i], name) for name, i in self._final.items()})
+def _record(step: RecipeStep, context: Context, label: str) -> Step:
+    """What the stage did and said."""
+    return Step(
+        stage=step.stage.name,
+        params=step.params.model_dump(mode="json", exclude={"out"}),
+        notes=tuple(f"{label}: {note}" if label else note for note in context.notes),
+        measures={f"{label}_{key}" if label else key: value for key, value in context.measures.items()},
+    )
 
 
 def _as_kiln_error(error: BaseException, stage: str) -> BaseException:
     """The error as it should reach the user: our own as they are, memory and Ctrl-C translated, bugs with the stage's name."""
-    if isinstance(error, KilnError):
+    if isinstance(error, (KilnError, TryAgain)):
         return error
     if isinstance(error, KeyboardInterrupt):
         return Cancelled("stopped: nothing was written")

@@ -2,130 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import UInt8
 
-from kiln.asset import Material, Mesh, Picture, Report
-from kiln.errors import ModelError
-from kiln.formats.model import EXTENSIONS, read_model
+from kiln.asset import Asset, Material, Mesh, Picture, Value
+from kiln.formats.model import read_model
 from kiln.formats.package_layout import hulls_path, lod_path, model_path
-from kiln.geometry.areas import volume
 from kiln.geometry.rasterize import rasterize_uvs
-from kiln.geometry.topology import label_components, measure_topology
-from kiln.imaging.matte import SOLID, border
-from kiln.proof.criteria import MEASURES, Value, label_and_value
-from kiln.proof.fidelity import measure_fidelity
+from kiln.proof.engine import measure_hulls, measure_lods
+from kiln.proof.fidelity import TexelErrors, compare_texels
 from kiln.proof.outline import outline_iou
-from kiln.proof.uv_layout import measure_layout
-
-__all__ = ["MEASURES", "Value", "attention", "inspect_file", "label_and_value", "measure_mesh", "measure_model"]
-
-_PIVOT_TOLERANCE = 1e-3
-"""Of the diagonal."""
+from kiln.proof.reference import Reference
+from kiln.proof.seams import measure_seams
+from kiln.proof.shape import measure_maps, measure_shape, measure_texels
+from kiln.proof.uv_layout import measure_uvs
+from kiln.proof.views import Comparison, compare_views, view_errors
 
 _NO_MAP_SIZE = 1024
 """Texels on a side on which UVs are judged when the material has no map."""
 
+_GUESSED = 127
+"""Of 255: a texel above was guessed rather than seen."""
 
-def measure_model(
-    path: Path,
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where the models of one asset lie."""
+
+    model: Path
+    lods: tuple[Path, ...] = ()
+    """LOD1, LOD2, ..."""
+
+    hulls: Path | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence:
+    """What was measured, and what people can look at to see it."""
+
+    measures: dict[str, Value]
+    """Keys are those of `criteria.MEASURES`; None means not applicable."""
+
+    mesh: Mesh
+    """As read back."""
+
+    materials: tuple[Material, ...]
+    reference: Reference | None = None
+    texels: TexelErrors | None = None
+    views: tuple[Comparison, ...] = ()
+
+
+def measure_package(folder: Path, asset: Asset) -> Evidence:
+    """Numbers of an asset's files as they lie in the folder, and how true they are to the asset's source."""
+    files = Files(
+        model=folder / model_path(asset.name),
+        lods=tuple(folder / lod_path(asset.name, level) for level in range(1, len(asset.lods) + 1)),
+        hulls=folder / hulls_path(asset.name) if asset.hulls else None,
+    )
+    return measure_files(
+        files,
+        reference=Reference(asset.source, asset.source_materials, voxels=asset.source_voxels),
+        guessed=None if asset.material is None else asset.material.guessed,
+        colored=not _is_delit(asset.material),
+        pictures=asset.pictures,
+    )
+
+
+def measure_files(
+    files: Files,
     *,
-    source: Mesh | None = None,
-    lods: Sequence[Path] = (),
-    hulls: Path | None = None,
-    guessed: Bool[np.ndarray, "h w"] | None = None,
+    reference: Reference | None = None,
+    guessed: UInt8[np.ndarray, "height width"] | None = None,
+    colored: bool = True,
     pictures: Sequence[Picture] = (),
-) -> dict[str, Value]:
-    """Read a model back and measure it; with its source, also how true it is; with its LODs' and hulls' files, those too.
+) -> Evidence:
+    """Read models back and measure them; with the source as `reference`, also how true they are to it.
 
-    `guessed` marks texels whose colour was guessed; `pictures` have mattes, and the model was generated from them. Keys are those of
-    `MEASURES`; None means not applicable.
+    `guessed` says how far each texel's colour was guessed; `colored` is False when colour was changed on purpose, so that it cannot be
+    compared; `pictures` have mattes, and the model was generated from them.
     """
-    model = read_model(path)
-    measures = measure_mesh(model.mesh, model.materials, source=source, guessed=guessed)
-    measures |= {f"outline_iou_{each.view}": outline_iou(model.mesh, each.alpha, view=each.view) for each in pictures}
-    measures |= {"lods": 1 + len(lods)} if lods else {}
-    measures |= {
-        f"lod{number}_triangles": read_model(file, textures=False).mesh.triangle_count for number, file in enumerate(lods, start=1)
-    }
-    if hulls is not None:
-        measures |= _measure_hulls(read_model(hulls, textures=False).mesh)
-    return measures | {"file_bytes": path.stat().st_size}
+    model = read_model(files.model)
+    evidence = measure_mesh(model.mesh, model.materials, reference=reference, guessed=guessed, colored=colored)
+    mesh, measures = model.mesh, dict(evidence.measures)
+    measures |= {f"outline_iou_{each.view}": outline_iou(mesh, each.alpha, view=each.view) for each in pictures}
+    measures |= measure_lods(mesh, [read_model(file, textures=False).mesh for file in files.lods])
+    if files.hulls is not None:
+        measures |= measure_hulls(mesh, read_model(files.hulls, textures=False).mesh)
+    return replace(evidence, measures=measures | {"file_bytes": files.model.stat().st_size})
 
 
 def measure_mesh(
-    mesh: Mesh, materials: tuple[Material, ...] = (), *, source: Mesh | None = None, guessed: Bool[np.ndarray, "h w"] | None = None
-) -> dict[str, Value]:
-    """Measures of a mesh in memory. UVs and fidelity are judged on the first material's maps."""
-    measures = _measure_shape(mesh) | {"materials": max(1, len(materials))} | _measure_textures(materials)
-    if mesh.uvs is None:
-        return measures
+    mesh: Mesh,
+    materials: tuple[Material, ...] = (),
+    *,
+    reference: Reference | None = None,
+    guessed: UInt8[np.ndarray, "height width"] | None = None,
+    colored: bool = True,
+) -> Evidence:
+    """Measure a mesh in memory, as `measure_files` does. UVs and texels are judged on the first material's maps."""
+    measures = measure_shape(mesh) | {"materials": max(1, len(materials))} | measure_maps(materials)
+    evidence = Evidence(measures=measures, mesh=mesh, materials=materials, reference=reference)
+    if mesh.uvs is not None:
+        evidence = _with_uvs(evidence, mesh, guessed)
+    if reference is None:
+        return evidence
+    views = compare_views(mesh, materials, reference)
+    return replace(
+        evidence, views=views, measures=evidence.measures | asdict(view_errors(views, colored=colored and _has_color(materials)))
+    )
+
+
+def _with_uvs(evidence: Evidence, mesh: Mesh, guessed: UInt8[np.ndarray, "height width"] | None) -> Evidence:
+    """What a layout and the maps on it allow to be measured."""
+    materials, reference = evidence.materials, evidence.reference
     height, width = _map_shape(materials)
     fragments = rasterize_uvs(mesh, width=width, height=height)
-    layout = measure_layout(mesh, width=width, height=height, fragments=fragments)
-    measures |= {
-        "uv_utilization": layout.utilization,
-        "uv_overlap_texels": layout.overlap_texels,
-        "uv_flipped": layout.flipped,
-        "uv_zero_area": layout.zero_area,
-        "uv_outside": layout.outside,
-        "uv_charts": layout.charts,
-        "uv_gutter_px": layout.gutter_px,
-        "uv_gutter_share": None if layout.gutter_px is None else layout.gutter_px / width,
-        "texel_density_px_per_m": layout.density_mean,
-        "texel_density_cv": layout.density_cv,
-    }
-    if source is not None:
-        material = materials[0] if materials else None
-        fidelity = measure_fidelity(mesh, material, source, size=width, fragments=fragments)
-        measures |= vars(fidelity)
-    if guessed is not None and guessed.shape == fragments.triangle.shape:
-        measures["guessed"] = float(guessed[fragments.triangle >= 0].mean())
-    return measures
-
-
-def _measure_shape(mesh: Mesh) -> dict[str, Value]:
-    topology = measure_topology(mesh)
-    closed = topology.is_closed and topology.is_manifold
-    low, high = mesh.bounds
-    width, height, depth = (float(side) for side in high - low)
-    return {
-        "triangles": mesh.triangle_count,
-        "vertices": mesh.vertex_count,
-        "watertight": "yes" if closed else "no",
-        "open_edges": topology.open_edges,
-        "non_manifold_edges": topology.non_manifold_edges,
-        "inconsistent_edges": topology.inconsistent_edges,
-        "degenerate_triangles": topology.degenerate_triangles,
-        "components": topology.components,
-        "volume_m3": volume(mesh) if closed else None,
-        "width_m": width,
-        "height_m": height,
-        "depth_m": depth,
-        "pivot": _pivot(mesh),
-    }
-
-
-def _pivot(mesh: Mesh) -> str:
-    low, high = (corner.astype(np.float64) for corner in mesh.bounds)
-    middle, tolerance = (low + high) / 2, _PIVOT_TOLERANCE * mesh.diagonal
-    if np.abs(middle).max() <= tolerance:
-        return "centre"
-    if np.abs([middle[0], low[1], middle[2]]).max() <= tolerance:
-        return "bottom centre"
-    x, y, z = (0 - low) / np.where(high > low, high - low, 1)
-    return f"{x:.0%} / {y:.0%} / {z:.0%} of the size"
-
-
-def _measure_textures(materials: tuple[Material, ...]) -> dict[str, Value]:
-    sizes: dict[str, Value] = {}
-    for name in ("base_color", "normal", "orm", "emissive"):
-        found = {getattr(material, name).shape[1::-1] for material in materials if getattr(material, name) is not None}
-        sizes |= {f"{name}_size": ", ".join(f"{width} × {height}" for width, height in sorted(found))} if found else {}
-    return sizes
+    covered = fragments.triangle >= 0
+    measures = measure_uvs(mesh, fragments) | (measure_texels(materials[0], covered) if materials else {})
+    seams = measure_seams(mesh, materials) if materials else None
+    measures |= {} if seams is None else asdict(seams)
+    if guessed is not None and guessed.shape == covered.shape:
+        measures["guessed"] = float((guessed[covered] > _GUESSED).mean())
+    if reference is None:
+        return replace(evidence, measures=evidence.measures | measures)
+    texels = compare_texels(mesh, materials[0] if materials else None, reference, size=width, fragments=fragments)
+    return replace(evidence, texels=texels, measures=evidence.measures | measures | asdict(texels.numbers()))
 
 
 def _map_shape(materials: tuple[Material, ...]) -> tuple[int, int]:
@@ -137,55 +142,11 @@ def _map_shape(materials: tuple[Material, ...]) -> tuple[int, int]:
     return _NO_MAP_SIZE, _NO_MAP_SIZE
 
 
-def _measure_hulls(mesh: Mesh) -> dict[str, Value]:
-    """Hulls that touch are told apart by their vertices, which they never share."""
-    labels, count = label_components(mesh.triangles.astype(np.int32), point_count=mesh.vertex_count)
-    owner = np.full(mesh.vertex_count, -1)
-    owner[mesh.triangles] = labels[:, None]
-    sizes = [len(np.unique(mesh.positions[owner == number], axis=0)) for number in range(count)]
-    return {"hulls": count, "hull_vertices_max": max(sizes), "hull_vertices": sum(sizes)}
+def _has_color(materials: tuple[Material, ...]) -> bool:
+    """Whether there is a map that the source's colour was carried to."""
+    return any(material.base_color is not None for material in materials)
 
 
-def inspect_file(path: Path) -> Report:
-    """Measure a mesh file, a picture, or the package in a folder. ModelError or PictureError when it is none of them."""
-    if path.is_dir():
-        return _inspect_package(path)
-    if path.suffix.lower() in EXTENSIONS:
-        return _inspect_model(path)
-    return _inspect_picture(path)
-
-
-def _inspect_model(path: Path, *, lods: Sequence[Path] = (), hulls: Path | None = None) -> Report:
-    measures = measure_model(path, lods=lods, hulls=hulls)
-    return Report(name=path.stem, measures=measures, warnings=tuple(attention(measures)))
-
-
-def attention(measures: Mapping[str, Value]) -> list[str]:
-    """A sentence for each measure that is not good."""
-    judged = ((measure, measures[measure.key]) for measure in MEASURES if measure.key in measures)
-    return [f"{m.label}: {m.shown(value)}, where {m.good} is good" for m, value in judged if m.is_good(value) is False]
-
-
-def _inspect_package(folder: Path) -> Report:
-    model = folder / model_path(folder.name)
-    if not model.is_file():
-        raise ModelError(f"{folder}: there is no {model.name} in it: name a package's folder, or a single file")
-    lods = [file for level in range(1, 9) if (file := folder / lod_path(folder.name, level)).is_file()]
-    hulls = folder / hulls_path(folder.name)
-    return _inspect_model(model, lods=lods, hulls=hulls if hulls.is_file() else None)
-
-
-def _inspect_picture(path: Path) -> Report:
-    from kiln.formats.picture import read_picture
-
-    picture, notes = read_picture(path)
-    measures: dict[str, Value] = {
-        "width_px": picture.width,
-        "height_px": picture.height,
-        "view": picture.view,
-        "has_matte": "yes" if picture.has_matte else "no",
-    }
-    if picture.has_matte:
-        solid = picture.alpha >= SOLID
-        measures |= {"coverage": float(solid.mean()), "touches_border": float(border(solid).mean())}
-    return Report(name=picture.name, measures=measures, warnings=tuple(notes))
+def _is_delit(material: Material | None) -> bool:
+    """Whether baked light was taken out of the colour, which is then another than the source's on purpose."""
+    return material is not None and "baked_light" in material.extras

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib import resources
@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from kiln.asset import FileRecord, Picture, Report, Step
-from kiln.proof.criteria import MEASURES, Measure, Value, shown_size
+from kiln.asset import FileRecord, Mesh, Picture, Primitive, Report, Step, Value
+from kiln.proof.criteria import BY_KEY, shown_size
+from kiln.proof.html import facts, folded, grid, image, mark, pairs, remark, section
 from kiln.proof.preview import Tile, Views
+from kiln.proof.tables import contract_part, hull_facts, hull_table, lod_table, measure_tables, passes, proof_facts, verdict
 
-_JPEG_QUALITY = 88
 _SOURCE_HEIGHT = 360
 """Pixels, of the pictures the asset was made from."""
 
@@ -29,13 +30,37 @@ _NOT_TOLD = frozenset({"options", "out"})
 _NOTHING: tuple[object, ...] = (None, [], (), "")
 """Values that say a parameter was not given."""
 
+_LEGEND = (
+    "Violet is the same, yellow is off by the end of the scale or more. Grey is not compared: the colour was guessed. "
+    "Red is where only one of the two is seen."
+)
+_AS_LARGE = "As large as on a screen 1,080 pixels high where each takes over from the game mesh, at most one pixel off."
+
+_FEW = 3
+"""As many warnings are shown at once; more are folded away."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Exhibits:
+    """What the page shows beside the report's words and numbers."""
+
+    views: Views
+    maps: Sequence[Tile] = ()
+    evidence: Sequence[Tile] = ()
+    """Source and game mesh side by side, with heat maps of their difference."""
+
+    lod_pairs: Sequence[Tile] = ()
+    sources: Sequence[Picture] = ()
+    """The pictures it was made from."""
+
+    hulls: Sequence[Mesh] = ()
+    fits: Sequence[Primitive | None] = ()
+
 
 def write_page(
     report: Report,
+    exhibits: Exhibits,
     *,
-    views: Views,
-    maps: Sequence[Tile] = (),
-    sources: Sequence[Picture] = (),
     files: Sequence[FileRecord] = (),
     inputs: Sequence[FileRecord] = (),
     licences: Mapping[str, str] | None = None,
@@ -43,20 +68,24 @@ def write_page(
 ) -> str:
     """The page as HTML. Pictures are embedded as JPEG, so that it survives being mailed; it makes no request and runs no script.
 
-    `views` and `maps` are made by `proof.preview`; `sources` are the pictures it was made from, `inputs` those and other files with their
-    digests, `files` the package's own; `licences` maps a part (a backend, an input) to its licence; `made_with` is the last line.
+    `inputs` are the files it was made from, `files` the package's own; `licences` maps a part (a backend, an input) to its licence;
+    `made_with` is the last line.
     """
+    views, measures = exhibits.views, report.measures
     body = (
         _opening(report, views.hero),
         _attention(report),
-        _section("All around", _grid(views.around)),
-        _section("How it is built", _grid((*views.details, *views.coarser))),
-        _section("Maps", _grid(maps)),
-        _section("Measured on the written file", _tables(report.measures)),
-        _section("Made from", _sources(sources), _file_table(inputs)),
-        _section("What each stage did", _steps(report.steps)),
-        _section("Files", _file_table(files)),
-        _section("Licences", _pairs(licences or {})),
+        contract_part(report.contract),
+        section("All around", grid(views.around)),
+        section("True to its source", *_fidelity(report, exhibits.evidence)),
+        section("How it is built", grid((*views.details, *views.coarser))),
+        section("Levels of detail", lod_table(measures), *_switches(exhibits.lod_pairs)),
+        section("Collision", hull_facts(measures), hull_table(exhibits.hulls, exhibits.fits)),
+        section("Maps", grid(exhibits.maps)),
+        section("Measured on the written file", measure_tables(measures)),
+        section("Made from", _sources(exhibits.sources), _file_table(inputs)),
+        section("How it was made", folded("What each stage did", _steps(report.steps), aside=f"{len(report.steps)} stages")),
+        section("Package", folded("Files", _file_table(files), aside=f"{len(files)} files"), folded("Licences", pairs(licences or {}))),
     )
     return _DOCUMENT.format(
         title=escape(report.name),
@@ -91,40 +120,6 @@ def _style() -> str:
     return resources.files("kiln.proof").joinpath("page.css").read_text(encoding="utf-8")
 
 
-def _section(title: str, *parts: str) -> str:
-    """A titled part of the page; nothing when it would be empty."""
-    inside = "\n".join(filter(None, parts))
-    return f"<section>\n<h2>{escape(title)}</h2>\n{inside}\n</section>" if inside else ""
-
-
-def _image(pixels: UInt8[np.ndarray, "height width 3"], words: str) -> str:
-    """An img element with a JPEG inside."""
-    settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
-    data = base64.b64encode(encoded.tobytes()).decode("ascii")
-    height, width = pixels.shape[:2]
-    return f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" alt="{escape(words)}">'
-
-
-def _grid(tiles: Iterable[Tile]) -> str:
-    figures = [f"<figure>{_image(tile.pixels, tile.caption)}<figcaption>{escape(tile.caption)}</figcaption></figure>" for tile in tiles]
-    return f'<div class="grid">{"".join(figures)}</div>' if figures else ""
-
-
-def _judged(measures: Mapping[str, Value]) -> list[tuple[Measure, Value, bool | None]]:
-    return [(m, measures[m.key], m.is_good(measures[m.key])) for m in MEASURES if m.key in measures]
-
-
-def verdict(report: Report) -> str:
-    """One sentence: how many checks pass, and what to look at."""
-    judged = [(m, good) for m, _, good in _judged(report.measures) if good is not None]
-    failed = [m.label.lower() for m, good in judged if not good]
-    if not failed:
-        return f"All {len(judged)} checks pass on the written file."
-    rest = f" and {len(failed) - 2} more" if len(failed) > 2 else ""
-    return f"{len(judged) - len(failed)} of {len(judged)} checks pass. To look at: {', '.join(failed[:2])}{rest}."
-
-
 def key_facts(measures: Mapping[str, Value]) -> list[tuple[str, str]]:
     """The few numbers everybody asks for first, as (name, value)."""
     of = measures.get
@@ -134,54 +129,47 @@ def key_facts(measures: Mapping[str, Value]) -> list[tuple[str, str]]:
     found.append(("Textures", str(of("base_color_size") or of("normal_size") or "")))
     found.append(("Levels of detail", str(of("lods") or "")))
     found.append(("Collision hulls", str(of("hulls") or "")))
+    if of("texel_density_px_per_m") is not None:
+        found.append(("Texel density", BY_KEY["texel_density_px_per_m"].shown(of("texel_density_px_per_m"))))
     return [(name, value) for name, value in found if value]
 
 
 def _opening(report: Report, hero: Tile) -> str:
-    passed = all(good is not False for _, _, good in _judged(report.measures))
-    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in key_facts(report.measures))
     return (
-        f'<header>\n<div class="hero">{_image(hero.pixels, report.name)}</div>\n<div class="words">\n<h1>{escape(report.name)}</h1>\n'
-        f'<p class="verdict">{_mark(passed)}{escape(verdict(report))}</p>\n<dl class="facts">{facts}</dl>\n</div>\n</header>'
+        f'<header>\n<div class="hero">{image(hero.pixels, report.name)}</div>\n<div class="words">\n<h1>{escape(report.name)}</h1>\n'
+        f'<p class="verdict">{mark(passes(report))}<span>{escape(verdict(report))}</span></p>\n'
+        f"{facts(key_facts(report.measures))}\n</div>\n</header>"
     )
 
 
-def _mark(good: bool | None) -> str:
-    if good is None:
-        return ""
-    kind, sign, words = ("good", "✓", "good") if good else ("look", "!", "needs a look")
-    return f'<span class="mark {kind}" role="img" aria-label="{words}">{sign}</span>'
+def _fidelity(report: Report, evidence: Sequence[Tile]) -> tuple[str, ...]:
+    if not evidence:
+        return ()
+    return proof_facts(report.measures), remark(_LEGEND), grid(evidence)
+
+
+def _switches(lod_pairs: Sequence[Tile]) -> tuple[str, ...]:
+    return (remark(_AS_LARGE), grid(lod_pairs, true_size=True)) if lod_pairs else ()
 
 
 def _attention(report: Report) -> str:
-    if not report.warnings:
+    """What fell short: the first few sentences, the others on demand."""
+    first, more = report.warnings[:_FEW], report.warnings[_FEW:]
+    if not first:
         return ""
-    return '<ul class="notes">' + "".join(f"<li>{escape(sentence)}</li>" for sentence in report.warnings) + "</ul>"
+    rest = folded(f"{len(more)} more", _bullets(more)) if more else ""
+    return f'<div class="notes">{_bullets(first)}{rest}</div>'
 
 
-def _tables(measures: Mapping[str, Value]) -> str:
-    """A table for each group of measures, in two columns where there is room."""
-    groups: dict[str, list[str]] = {}
-    for measure, value, good in _judged(measures):
-        groups.setdefault(measure.group, []).append(_row(measure, value, good))
-    tables = (f"<h3>{escape(group)}</h3>\n<table>{''.join(rows)}</table>" for group, rows in groups.items())
-    return f'<div class="columns">{"".join(tables)}</div>' if groups else ""
-
-
-def _row(measure: Measure, value: Value, good: bool | None) -> str:
-    wanted = f'<span class="wanted">aim: {escape(measure.good)}</span>' if measure.good and (good is False or measure.at_most != 0) else ""
-    means = f'<span class="means">{escape(measure.means)}</span>' if measure.means else ""
-    return (
-        f'<tr id="{escape(measure.key)}"><th scope="row">{escape(measure.label)}{means}</th>'
-        f'<td class="value">{escape(measure.shown(value))}{wanted}</td><td class="judged">{_mark(good)}</td></tr>\n'
-    )
+def _bullets(sentences: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences) + "</ul>"
 
 
 def _sources(pictures: Sequence[Picture]) -> str:
     figures = []
     for picture in pictures:
         caption = f"{picture.name}, {picture.view}, {picture.width} × {picture.height}"
-        figures.append(f"<figure>{_image(_on_paper(picture), caption)}<figcaption>{escape(caption)}</figcaption></figure>")
+        figures.append(f"<figure>{image(_on_paper(picture), caption)}<figcaption>{escape(caption)}</figcaption></figure>")
     return f'<div class="sources">{"".join(figures)}</div>' if figures else ""
 
 
@@ -222,8 +210,3 @@ def _file_table(files: Sequence[FileRecord]) -> str:
 def _file_row(file: FileRecord) -> str:
     value = f'<td class="value">{shown_size(file.size)}</td><td class="hash"><code>{escape(file.sha256)}</code></td>'
     return f'<tr><th scope="row">{escape(file.name)}</th>{value}</tr>\n'
-
-
-def _pairs(table: Mapping[str, str]) -> str:
-    rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td class="value">{escape(value)}</td></tr>\n' for name, value in table.items())
-    return f"<table>{rows}</table>" if rows else ""

@@ -10,7 +10,7 @@ from itertools import islice
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, UInt8, UInt16
 
 from kiln import settings
 from kiln.asset import Material, Mesh
@@ -56,10 +56,10 @@ _SUBPIXEL = 16
 """OpenCV's fixed-point positions: sixteenths of a pixel."""
 
 
-def _on_backdrop(
-    image: Float32[np.ndarray, "height width 4"], camera: Camera, shadow: Shadow | None
+def on_backdrop(
+    image: Float32[np.ndarray, "height width 4"], camera: Camera, shadow: Shadow | None = None
 ) -> Float32[np.ndarray, "height width 3"]:
-    """The picture in front of the studio's wall, standing in its shadow."""
+    """A picture in linear light, premultiplied by coverage, in front of the studio's wall; with a shadow, standing in it."""
     height, width = image.shape[:2]
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     wall = _BACKDROP_TOP + (_BACKDROP_BOTTOM - _BACKDROP_TOP) * share * share
@@ -85,7 +85,7 @@ class _Exposure:
 def _develop(exposure: _Exposure, shadow: Shadow, *, size: int) -> Tile:
     size = 2 * size + _GAP if exposure.large else size
     shot = shoot(exposure.subject, exposure.camera, width=size, height=size)
-    picture = _on_backdrop(light(exposure.subject, shot), exposure.camera, shadow)
+    picture = on_backdrop(light(exposure.subject, shot), exposure.camera, shadow)
     if exposure.wire:
         picture = picture * (1 - 0.8 * edge_coverage(shot)[..., None])
     return Tile(caption=exposure.caption, pixels=linear_to_srgb(picture))
@@ -113,6 +113,9 @@ class Views:
     coarser: tuple[Tile, ...] = ()
     """LODs and hulls."""
 
+    subject: Subject | None = None
+    """What was photographed, ready for further pictures."""
+
 
 def photograph(
     mesh: Mesh,
@@ -129,7 +132,7 @@ def photograph(
     """
     chosen = (materials,) if isinstance(materials, Material) else materials or ()
     subject, shadow = prepare(mesh, chosen), contact_shadow(mesh)
-    camera = _aimed(Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES), mesh)
+    camera = hero_camera(mesh)
     cameras = turntable(mesh.positions, margin=_MARGIN_SHARE)
     groups = (
         [_Exposure(caption=name, subject=subject, camera=camera, large=True)],
@@ -140,7 +143,12 @@ def photograph(
     with ThreadPoolExecutor(settings.threads()) as pool:
         taken = iter(list(pool.map(lambda exposure: _develop(exposure, shadow, size=size), [e for group in groups for e in group])))
     hero, details, around, coarser = (tuple(next(taken) for _ in group) for group in groups)
-    return Views(hero=hero[0], details=details, around=around, coarser=coarser)
+    return Views(hero=hero[0], details=details, around=around, coarser=coarser, subject=subject)
+
+
+def hero_camera(mesh: Mesh) -> Camera:
+    """From the front left, a little from above, as near as shows all of the mesh."""
+    return _aimed(Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES), mesh)
 
 
 def contact_sheet(views: Views, *, title: str, facts: Sequence[str] = ()) -> UInt8[np.ndarray, "height width 3"]:
@@ -266,6 +274,10 @@ def _maps(material: Material, mesh: Mesh) -> Iterator[Tile]:
         yield Tile(caption=f"Emissive, {_size(material.emissive)}, sRGB", pixels=_shrunk(material.emissive, srgb=True))
     if material.guessed is not None:
         yield Tile(caption=f"Guessed (white), {(material.guessed > 127).mean():.0%}", pixels=_grey(_shrunk(material.guessed)))
+    for name, pixels in material.extras.items():
+        yield Tile(caption=f"{name.replace('_', ' ').capitalize()}, {_size(pixels)}", pixels=_extra(pixels))
+    if material.base_color is not None and "baked_light" in material.extras:
+        yield Tile(caption="Base colour before its light was removed", pixels=_relit(material.base_color, material.extras["baked_light"]))
     if mesh.uvs is not None:
         yield Tile(caption="UV layout", pixels=_layout(mesh.uvs[mesh.triangles], material))
 
@@ -283,6 +295,18 @@ def _shrunk(pixels: UInt8[np.ndarray, "*shape"], *, srgb: bool = False) -> UInt8
 
 def _grey(pixels: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width 3"]:
     return np.repeat(pixels[..., None], 3, axis=2)
+
+
+def _extra(pixels: UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]) -> UInt8[np.ndarray, "size size 3"]:
+    """A further map, small; of 16 bits the upper eight."""
+    small = _shrunk(pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8))
+    return small if small.ndim == 3 else _grey(small)
+
+
+def _relit(color: UInt8[np.ndarray, "height width 4"], light: np.ndarray) -> UInt8[np.ndarray, "size size 3"]:
+    """The base colour as it was before the light that this map holds (128: none) was divided out."""
+    taken = _shrunk(light).astype(np.float32)[..., None] / 128
+    return linear_to_srgb(np.clip(srgb_to_linear(_shrunk(color[..., :3], srgb=True)) * taken, 0, 1))
 
 
 def _layout(corners: Float32[np.ndarray, "triangles 3 2"], material: Material) -> UInt8[np.ndarray, "size size 3"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
-from kiln.asset import Mesh
+from kiln.asset import Mesh, Value
 from kiln.geometry.areas import triangle_areas, uv_areas
 from kiln.geometry.rasterize import Fragments, rasterize_uvs
 from kiln.geometry.topology import label_components
@@ -19,6 +19,13 @@ _ZERO_AREA = 5e-13
 
 _OUTSIDE = 1e-5
 """UV units beyond the texture's edge that rounding may cause."""
+
+
+_THIN_TEXELS = 8
+"""A chart thinner than this is a sliver."""
+
+_LIGHTMAP_SIZE = 1024
+"""Texels on a side on which the second layout is judged: lightmaps are small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,45 @@ class UvLayout:
     density_cv: float
     """Its standard deviation over its mean."""
 
+    density_p5: float
+    density_p95: float
+    """Percentiles by area."""
+
+    sliver_share: float
+    """Share of the charts whose area over their longer side is below _THIN_TEXELS texels."""
+
+
+def measure_uvs(mesh: Mesh, fragments: Fragments) -> dict[str, Value]:
+    """The measures of a mesh's layouts; `fragments` are the first one's on a map of the size it is meant for."""
+    height, width = fragments.triangle.shape
+    layout = measure_layout(mesh, width=width, height=height, fragments=fragments)
+    return {
+        "uv_utilization": layout.utilization,
+        "uv_overlap_texels": layout.overlap_texels,
+        "uv_flipped": layout.flipped,
+        "uv_zero_area": layout.zero_area,
+        "uv_outside": layout.outside,
+        "uv_charts": layout.charts,
+        "uv_sliver_charts": layout.sliver_share,
+        "uv_gutter_px": layout.gutter_px,
+        "uv_gutter_share": None if layout.gutter_px is None else layout.gutter_px / width,
+        "texel_density_px_per_m": layout.density_mean,
+        "texel_density_cv": layout.density_cv,
+        "texel_density_p5_px_per_m": layout.density_p5,
+        "texel_density_p95_px_per_m": layout.density_p95,
+    } | _measure_lightmap(mesh)
+
+
+def _measure_lightmap(mesh: Mesh) -> dict[str, Value]:
+    if mesh.lightmap_uvs is None:
+        return {}
+    layout = measure_layout(replace(mesh, uvs=mesh.lightmap_uvs), width=_LIGHTMAP_SIZE, height=_LIGHTMAP_SIZE)
+    return {
+        "lightmap_uv_utilization": layout.utilization,
+        "lightmap_uv_overlap_texels": layout.overlap_texels,
+        "lightmap_uv_outside": layout.outside,
+    }
+
 
 def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments | None = None) -> UvLayout:
     """Measure the mesh's UVs on a width x height map. `fragments` saves time when the caller has rasterized the UVs already."""
@@ -56,7 +102,8 @@ def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments 
     covered = fragments.triangle >= 0
     labels, charts = chart_labels(mesh)
     areas = uv_areas(mesh)
-    mean, deviation = _density(mesh, np.abs(areas) * width * height)
+    texels = np.abs(areas) * width * height
+    mean, deviation, low, high = _density(mesh, texels)
     outside = np.any((uvs < -_OUTSIDE) | (uvs > 1 + _OUTSIDE), axis=1)
     return UvLayout(
         utilization=float(covered.mean()),
@@ -68,6 +115,9 @@ def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments 
         gutter_px=_gutter(np.where(covered, labels[fragments.triangle], -1).astype(np.int32)),
         density_mean=mean,
         density_cv=deviation / mean if mean > 0 else 0.0,
+        density_p5=low,
+        density_p95=high,
+        sliver_share=_sliver_share(mesh, labels, texels, width=width, height=height),
     )
 
 
@@ -91,15 +141,31 @@ def _overlaps(mesh: Mesh, fragments: Fragments) -> int:
     return int((fragments.triangle != np.where(last >= 0, mesh.triangle_count - 1 - last, -1)).sum())
 
 
-def _density(mesh: Mesh, texels: Float64[np.ndarray, " triangles"]) -> tuple[float, float]:
-    """Mean and standard deviation of texels per metre, weighted by area; texels are those of each triangle."""
+def _density(mesh: Mesh, texels: Float64[np.ndarray, " triangles"]) -> tuple[float, float, float, float]:
+    """Texels per metre, weighted by area: mean, standard deviation, 5th and 95th percentile; texels are those of each triangle."""
     area = triangle_areas(mesh)
     solid = area > 1e-12 * max(mesh.diagonal, 1e-30) ** 2
     if not solid.any():
-        return 0.0, 0.0
-    density = np.sqrt(texels[solid] / area[solid])
-    mean = float(np.average(density, weights=area[solid]))
-    return mean, float(np.sqrt(np.average((density - mean) ** 2, weights=area[solid])))
+        return 0.0, 0.0, 0.0, 0.0
+    area, density = area[solid], np.sqrt(texels[solid] / area[solid])
+    mean = float(np.average(density, weights=area))
+    order = np.argsort(density)
+    passed = np.cumsum(area[order])
+    low, high = density[order[np.searchsorted(passed, np.array([0.05, 0.95]) * passed[-1])]]
+    return mean, float(np.sqrt(np.average((density - mean) ** 2, weights=area))), float(low), float(high)
+
+
+def _sliver_share(
+    mesh: Mesh, labels: Int32[np.ndarray, " triangles"], texels: Float64[np.ndarray, " triangles"], *, width: int, height: int
+) -> float:
+    """Share of the charts that are thinner than _THIN_TEXELS: area over the longer side of the bounding box, so a bent strip counts too."""
+    count = int(labels.max(initial=-1)) + 1
+    corners = _uvs(mesh)[mesh.triangles] * np.array([width, height], np.float32)
+    low, high = np.full((count, 2), np.inf, np.float32), np.full((count, 2), -np.inf, np.float32)
+    np.minimum.at(low, labels, corners.min(axis=1))
+    np.maximum.at(high, labels, corners.max(axis=1))
+    thickness = np.bincount(labels, weights=texels, minlength=count) / np.maximum((high - low).max(axis=1), 1e-9)
+    return float((thickness < _THIN_TEXELS).mean()) if count else 0.0
 
 
 def _gutter(charts: Int32[np.ndarray, "height width"]) -> float | None:

@@ -32,6 +32,11 @@ class Pyramid:
     def __post_init__(self) -> None:
         freeze_arrays(self)
 
+    def level(self, number: int) -> UInt8[np.ndarray, "height width channels"]:
+        """One level's texels."""
+        first, width, height = self.levels[number].tolist()
+        return self.texels[first : first + width * height].reshape(height, width, -1)
+
     @property
     def octaves(self) -> float:
         """Base-2 logarithm of the largest level's side (geometric mean of width and height)."""

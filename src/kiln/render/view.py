@@ -65,6 +65,10 @@ class Subject:
         skins = (replace(skin, base_color=plain(255, 255, 255, 255), factors=factors) for skin in self.skins)
         return replace(self, vertices=vertices, skins=tuple(skins))
 
+    def reshaped(self, mesh: Mesh) -> Subject:
+        """Another mesh in the same materials: a LOD. It must have what they need, UVs, normals, tangents."""
+        return replace(self, mesh=mesh, vertices=_vertices(mesh))
+
 
 def _skin(material: Material, *, textured: bool) -> Skin:
     def ready(pixels: np.ndarray | None, neutral: tuple[int, ...], *, srgb: bool) -> Pyramid:

@@ -14,29 +14,42 @@ from kiln.stages.stage import Context, Params, stage
 TOLERANCE = 0.05
 """A LOD within this share of its target has hit it."""
 
+FEWEST = 20
+"""Triangles of the coarsest LOD: fewer are no shape any more."""
+
+_NO_GAIN = 0.95
+"""A LOD with more than this share of the triangles of the one before is not worth a mesh of its own."""
+
 
 class LodsParams(Params):
     """How many coarser meshes, and how coarse."""
 
     ratios: tuple[float, ...] = Field((0.5, 0.25), max_length=7, description="triangles of LOD1, LOD2, ... as shares of LOD0's, falling")
+    levels: int | None = Field(
+        None, ge=1, le=8, description="how many levels with LOD0, each of half the triangles of the one before; none: as ratios say"
+    )
 
 
 @stage(reads=("mesh", "uvs"), writes=("lods",))
 def lods(asset: Asset, params: LodsParams, context: Context) -> Asset:
     """Make LOD1, LOD2, ... of the unwrapped game mesh; they share its UVs, normals and textures."""
-    from kiln.geometry.lods import coarsen, deviation
+    from kiln.geometry.lods import coarsen
 
     mesh = _unwrapped(asset)
-    targets = tuple(max(4, round(ratio * mesh.triangle_count)) for ratio in _falling(params.ratios))
-    made = coarsen(mesh, targets=targets)
-    for level, (lod, target) in enumerate(zip(made, targets, strict=True), start=1):
-        _check(mesh, lod, level)
-        away = deviation(mesh, lod)
-        reached = lod.triangle_count <= (1 + TOLERANCE) * target
-        shortfall = "" if reached else f" (seams do not allow {target:,})"
-        context.note(f"LOD{level}: {lod.triangle_count:,} triangles{shortfall}, at most {away:.2%} of the size away from LOD0")
-        context.measure(**{f"lod{level}_triangles": lod.triangle_count, f"lod{level}_deviation": away})
-    return replace(asset, lods=made)
+    ratios = _falling(params.ratios) if params.levels is None else tuple(0.5**level for level in range(1, params.levels))
+    targets = tuple(max(FEWEST, round(ratio * mesh.triangle_count)) for ratio in ratios)
+    made = coarsen(mesh, targets=targets, fitted=True)
+    kept: list[Mesh] = []
+    for lod, target in zip(made, targets, strict=True):
+        finer = kept[-1] if kept else mesh
+        if lod.triangle_count > _NO_GAIN * finer.triangle_count:
+            context.note(f"no LOD of {target:,} triangles: seams and topology do not allow much fewer than {finer.triangle_count:,}")
+            break
+        kept.append(lod)
+        _check(mesh, lod, len(kept))
+        _measure(mesh, lod, target=target, level=len(kept), context=context)
+        context.progress(len(kept) / len(made), f"LOD{len(kept)}")
+    return replace(asset, lods=tuple(kept))
 
 
 def _unwrapped(asset: Asset) -> Mesh:
@@ -51,6 +64,28 @@ def _falling(ratios: tuple[float, ...]) -> tuple[float, ...]:
     if any(not 0 < after < before for before, after in pairwise((1.0, *ratios))):
         raise RecipeError(f"lods: ratios must fall from below 1 towards 0, like 0.5, 0.25; got {', '.join(f'{r:g}' for r in ratios)}")
     return ratios
+
+
+def _measure(mesh: Mesh, lod: Mesh, *, target: int, level: int, context: Context) -> None:
+    """Say how coarse a LOD is, how far off, and from which size on the screen that does not show.
+
+    Metres for Godot are left to the written package: place may still scale the asset.
+    """
+    from kiln.geometry.deviation import deviation
+    from kiln.geometry.silhouette import silhouette_iou
+    from kiln.geometry.switch import switch_sizes
+
+    away, outline = deviation(mesh, lod), silhouette_iou(mesh, lod)
+    sizes = switch_sizes(mesh, away)
+    reached = lod.triangle_count <= (1 + TOLERANCE) * target
+    shortfall = "" if reached else f" (seams do not allow {target:,})"
+    context.note(
+        f"LOD{level}: {lod.triangle_count:,} triangles{shortfall}, at most {away:.2%} of the size away from LOD0, outline {outline:.1%} "
+        f"the same; at most 1 px off below {sizes.unity_height:.1%} of the screen's height"
+    )
+    values = {"triangles": lod.triangle_count, "deviation": away, "silhouette_iou": outline}
+    values |= {"unreal_screen_size": sizes.unreal_screen_size, "unity_height": sizes.unity_height}
+    context.measure(**{f"lod{level}_{name}": value for name, value in values.items()})
 
 
 def _check(mesh: Mesh, lod: Mesh, level: int) -> None:

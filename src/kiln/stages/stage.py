@@ -6,13 +6,13 @@ run stages that do not depend on each other side by side.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, model_validator
 
+from kiln.asset import Value, Verdict
 from kiln.backends import registry
 from kiln.backends.card import Options, Role
 from kiln.errors import Cancelled
@@ -63,16 +63,20 @@ class Context:
         self,
         *,
         on_progress: Callable[[float, str], None] | None = None,
-        cancelled: threading.Event | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
         recipe: Mapping[str, Any] | None = None,
+        judge: Callable[[Mapping[str, Value]], Verdict] | None = None,
     ) -> None:
         self.recipe = recipe
         """The whole recipe as plain data, for the manifest; None for a stage that runs alone."""
 
+        self.judge = judge
+        """What a contract says of the measures of written files; it may raise, to have the package made otherwise. None: no contract."""
+
         self.notes: list[str] = []
         self.measures: dict[str, float] = {}
         self._on_progress = on_progress
-        self._cancelled = cancelled
+        self._is_stopped = is_stopped
 
     def note(self, sentence: str) -> None:
         """A sentence for people, kept in the report: what was decided or done, with numbers."""
@@ -84,7 +88,7 @@ class Context:
 
     def progress(self, share: float, words: str = "") -> None:
         """How far the stage is, 0 to 1. Raises Cancelled when the user said stop, so call it between long steps."""
-        if self._cancelled is not None and self._cancelled.is_set():
+        if self._is_stopped():
             raise Cancelled("stopped: nothing was written")
         if self._on_progress is not None:
             self._on_progress(share, words)
