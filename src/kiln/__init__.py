@@ -4,6 +4,7 @@
 >>> package = kiln.make("skewer.png", recipe="prop")      # doctest: +SKIP
 >>> package = kiln.process("statue.glb", out="out")       # doctest: +SKIP
 >>> report = kiln.inspect("out/statue/statue.glb")        # doctest: +SKIP
+>>> report = kiln.check("statue.glb", "unity")            # doctest: +SKIP
 
 Importing this module loads nothing heavy: the work is imported when it is first called.
 """
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kiln.pipeline.api import inspect, make, process
+    from kiln.pipeline.api import check, inspect, make, process
 
-__all__ = ["inspect", "make", "process"]
+__all__ = ["check", "inspect", "make", "process"]
 
 
 def __getattr__(name: str) -> Any:

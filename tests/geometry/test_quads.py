@@ -8,7 +8,7 @@ from kiln.asset import Mesh
 from kiln.errors import TimeLimitError
 from kiln.geometry.quads import Quads, quads
 from kiln.geometry.topology import measure_topology
-from shapes import cube, sphere
+from shapes import cube, refined, sphere
 
 
 def quad_box(steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,3 +72,11 @@ def test_a_bent_quad_does_not_count_as_sound():
     positions = np.array([(0, 0, 0), (1, 0, 0), (0.2, 0.2, 0), (0, 1, 0)], np.float32)
     dart = Mesh(positions=positions, triangles=np.array([(0, 1, 2), (0, 2, 3)], np.uint32))
     assert module._sound_share(dart) == 0
+
+
+def test_the_library_itself_makes_quads_of_a_ball():
+    ball = refined(sphere(), 1)
+    made = quads(ball, triangles=600, time_limit_s=60.0)
+    assert isinstance(made, Quads), made
+    assert made.share > 0.95 and made.farthest < 0.01
+    assert measure_topology(made.mesh).is_sound and 450 <= made.mesh.triangle_count <= 600

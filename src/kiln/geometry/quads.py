@@ -12,7 +12,7 @@ from kiln.asset import Mesh
 from kiln.errors import BackendError
 from kiln.geometry.distance import distance_to
 from kiln.geometry.reduce import parted
-from kiln.geometry.topology import Topology, has_repeated_corner, measure_topology
+from kiln.geometry.topology import Topology, has_repeated_corner, measure_topology, welded_points
 from kiln.geometry.vectors import face_vectors
 from kiln.isolate import run_isolated
 
@@ -76,7 +76,8 @@ def quads(mesh: Mesh, *, triangles: int, time_limit_s: float) -> Quads | str:
 def _remeshed(mesh: Mesh, *, faces: int, time_limit_s: float) -> tuple[Float32[np.ndarray, "points 3"], UInt32[np.ndarray, "quads 4"]]:
     """What the library makes of it."""
     call = "kiln.geometry.quads_child:remesh"
-    points, corners = run_isolated(call, mesh.positions, mesh.triangles, faces=faces, timeout_s=time_limit_s)
+    given = welded_points(mesh)
+    points, corners = run_isolated(call, *given, faces=faces, timeout_s=time_limit_s)
     if not (len(corners) and np.isfinite(points).all() and int(corners.max()) < len(points)):
         raise BackendError(f"{LIBRARY} gave no usable quads")
     return points, corners
