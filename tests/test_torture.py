@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import trimesh
 import kiln
 from kiln.asset import Asset, Mesh
 from kiln.errors import KilnError
+from kiln.formats.model import read_model
 from kiln.geometry.topology import measure_topology
 from kiln.stages import Context, find
-from torture import TORTURE, bowl, colored, grid, inside_out, leaves, pierced, textured
+from shapes import sphere
+from torture import TORTURE, bowl, colored, dual_grid_like, grid, inside_out, leaves, many_parts, pierced, textured
 
 HARD_LIMIT_S = 120
 VOXELS = 40
@@ -43,13 +46,16 @@ def defects(made: Mesh) -> tuple[int, int, int, int]:
 
 def defects_by_trimesh(made: Mesh) -> tuple[int, bool]:
     """Crowded edges, and whether winding is consistent, as another library sees them."""
-    solid = trimesh.Trimesh(made.positions, made.triangles, process=False)
+    solid = trimesh.Trimesh(made.positions / made.diagonal, made.triangles, process=False)
     solid.merge_vertices(merge_tex=True, merge_norm=True, digits_vertex=8)
     _, counts = np.unique(np.sort(solid.edges, axis=1), axis=0, return_counts=True)
     return int((counts > 2).sum()), bool(solid.is_winding_consistent)
 
 
-@pytest.mark.parametrize("name", TORTURE)
+SLOW = ("hairball", "10,000 parts")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in TORTURE])
 def test_it_comes_out_sound_or_with_a_reason(name: str) -> None:
     try:
         source = mended(colored(TORTURE[name]()))
@@ -116,6 +122,38 @@ def test_no_time_leaves_out_what_is_optional_and_says_so() -> None:
     made = repair(Asset(name="thing", source=pierced(0.3)), context=context, time_limit_s=1e-9)
     assert defects(made.source) == (0, 0, 0, 0)
     assert any("out of time" in note and "rebuild" in note for note in context.notes)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_a_file_with_vertices_nowhere_is_read_or_refused(bad: float, tmp_path: Path) -> None:
+    ball = sphere()
+    points = ball.positions.copy()
+    points[7] = bad
+    path = tmp_path / "nowhere.ply"
+    trimesh.Trimesh(points, ball.triangles, process=False).export(path)
+    try:
+        made = mended(read_model(path).mesh)
+    except KilnError as error:
+        assert len(str(error)) > 20
+        return
+    assert defects(made) == (0, 0, 0, 0) and np.isfinite(made.positions).all()
+
+
+@pytest.mark.long
+def test_more_parts_than_16_bits_count_come_through() -> None:
+    made = mended(many_parts(42, count=70_000))
+    assert measure_topology(made).components == 70_000
+
+
+@pytest.mark.long
+def test_half_a_million_triangles_of_a_dual_grid_take_seconds() -> None:
+    broken = dual_grid_like(177)
+    assert broken.triangle_count > 500_000
+    started = time.process_time()
+    made = repair(Asset(name="grid", source=broken)).source
+    assert time.process_time() - started < 20
+    topology = measure_topology(made)
+    assert topology.is_sound and topology.components == 1 and topology.euler == 0
 
 
 @pytest.mark.long

@@ -113,9 +113,9 @@ def nested_shells() -> Mesh:
     return together(sphere(), *(sphere(radius=r) for r in (0.9, 0.7, 0.5)), inside_out(sphere(radius=0.3)))
 
 
-def many_parts(side: int = 22) -> Mesh:
-    """About 10,000 loose cubes."""
-    spots = np.stack(np.meshgrid(*(np.arange(side),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)[:10_000]
+def many_parts(side: int = 22, *, count: int = 10_000) -> Mesh:
+    """Loose cubes on a grid."""
+    spots = np.stack(np.meshgrid(*(np.arange(side),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)[:count]
     solid = cube(0.5)
     points = (solid.positions + spots[:, None]).reshape(-1, 3)
     return mesh(points, (solid.triangles + 8 * np.arange(len(spots), dtype=np.uint32)[:, None, None]).reshape(-1, 3))
@@ -206,6 +206,27 @@ def rubble() -> Mesh:
     return together(fins(), shifted(pierced(0.1), 1.2, 0, 0), shifted(doubled(), 0, 1.3, 0), shifted(t_junctions(), -1.5, 0, 0), specks())
 
 
+def dual_grid_like(segments: int) -> Mesh:
+    """What a generator's dual grid leaves behind: a dense tube in a ring with faces missing and doubled, and a second wall inside."""
+    ring, tube = 4 * segments, segments
+    rng = np.random.default_rng(13)
+    outer, inner = torus(ring, tube, 0.3), torus(ring, tube, 0.27)
+    walls = together(outer.take_triangles(rng.random(outer.triangle_count) > 0.005), inside_out(inner))
+    twice = walls.triangles[rng.random(walls.triangle_count) < 0.002]
+    return replace(walls, triangles=np.concatenate([walls.triangles, twice]))
+
+
+def torus(ring: int, tube: int, radius: float) -> Mesh:
+    """A ring of radius 1 about the Y axis, `ring` segments around it, `tube` around its tube."""
+    u, v = np.meshgrid(2 * np.pi * np.arange(ring) / ring, 2 * np.pi * np.arange(tube) / tube, indexing="ij")
+    r = 1 + radius * np.cos(v)
+    points = np.stack([r * np.sin(u), radius * np.sin(v), r * np.cos(u)], axis=-1).reshape(-1, 3)
+    i, j = (each.reshape(-1) for each in np.meshgrid(np.arange(ring), np.arange(tube), indexing="ij"))
+    at = lambda a, b: (a % ring) * tube + b % tube  # noqa: E731
+    a, b, c, d = at(i, j), at(i + 1, j), at(i + 1, j + 1), at(i, j + 1)
+    return mesh(points, np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)]))
+
+
 TORTURE: dict[str, Broken] = {
     "fins": fins,
     "two cubes share an edge": lambda: together(cube(), shifted(cube(), 1, 1, 0)),
@@ -242,6 +263,10 @@ TORTURE: dict[str, Broken] = {
     "Klein bottle": klein_bottle,
     "hairball": hairball,
     "rubble": rubble,
+    "a million metres wide": lambda: pierced(0.3).moved(scale=1e6, offset=np.array([1e6, 0, 0], np.float32)),
+    "a micron wide": lambda: pierced(0.3).moved(scale=1e-6),
+    "far from the origin": lambda: pierced(0.1).moved(offset=np.array([1e4, -1e4, 0], np.float32)),
+    "a dual grid's leavings": lambda: dual_grid_like(24),
 }
 """By name, for every kind of damage one small mesh."""
 

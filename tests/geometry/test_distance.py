@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kiln.geometry.distance import distance_to, farthest, nearest_to, spread_points
+from kiln.geometry.distance import SampledSurface, distance_to, nearest_to, spread_points
 from shapes import cube, mesh, sphere
 
 
@@ -27,9 +27,10 @@ def test_the_nearest_point_lies_on_its_triangle_at_its_distance():
 
 def test_the_farthest_is_exact_on_fans_of_needles():
     solid = sphere(12, 200)  # 200 needles share each pole
+    surface = SampledSurface(solid)
     pole = np.array([[0.001, 1.0, 0.0003], [0.0, -1.2, 0.0]])
-    assert farthest(solid, pole) == pytest.approx(0.2, abs=1e-7)
-    assert farthest(solid, spread_points(solid, 500)) < 1e-6
+    assert surface.farthest(pole) == pytest.approx(0.2, abs=1e-7)
+    assert surface.farthest(spread_points(solid, 500)) < 1e-6
 
 
 def test_triangles_without_area_are_as_far_as_their_edges():

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.geometry.hidden import Viewpoint, best_sight, sight
-from kiln.geometry.trace import Scene
+from kiln.geometry.hidden import Sight, Viewpoint, best_sight
 from shapes import cube, sphere
 
 SIDE = 200
@@ -23,7 +22,8 @@ def front(*, scale: float = 80.0) -> Viewpoint:
 
 def seen(mesh: Mesh, points: object, normals: object, **options: float) -> np.ndarray:
     texel = options.pop("texel", 1 / 80)
-    return sight(mesh, Scene(mesh), np.array(points, np.float32), np.array(normals, np.float32), view=front(**options), texel=texel)
+    sight = Sight(mesh, front(**options))
+    return sight.of(np.array(points, np.float32), np.array(normals, np.float32), texel=texel)
 
 
 def test_a_cubes_front_is_seen_and_its_other_sides_are_not() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh
-from kiln.geometry.keep import simplify_keeping
+from kiln.geometry.keep import held_points, simplify_keeping
 from kiln.geometry.topology import measure_topology
-from shapes import cube, sphere
+from shapes import cube, grid, sphere
 
 
 def striped(color: int = 250) -> Mesh:
@@ -58,3 +58,12 @@ def test_even_colours_change_nothing():
     plain = replace(striped(color=20))
     held, free = (simplify_keeping(plain, triangles=400, color_weight=weight) for weight in (1.0, 0.0))
     assert np.array_equal(held.positions, free.positions)
+
+
+def test_points_on_seams_borders_and_open_edges_are_counted():
+    flat = grid(4, 4)
+    assert held_points(flat) == (16, 25)
+    halves = replace(
+        flat, material_ids=(flat.positions[flat.triangles].mean(axis=1)[:, 0] > np.median(flat.positions[:, 0])).astype(np.uint32)
+    )
+    assert held_points(halves) == (19, 25)

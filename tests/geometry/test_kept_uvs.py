@@ -9,6 +9,7 @@ import pytest
 
 from kiln.asset import Mesh
 from kiln.geometry.kept_uvs import faults, keep, weaknesses
+from kiln.geometry.lightmap import Lightmap
 from kiln.geometry.unwrap import unwrap
 from shapes import cube, sphere
 
@@ -59,3 +60,25 @@ def test_a_chart_that_folds_over_is_a_fault(good: Mesh) -> None:
 def test_waste_and_unevenness_are_weaknesses(good: Mesh) -> None:
     assert "fill" in weaknesses(replace(good, uvs=good.uvs * np.float32(0.4)), size=256)[-1]
     assert "varies" in weaknesses(replace(good, uvs=(good.uvs**2).astype(np.float32)), size=256)[0]
+
+
+def test_the_gap_between_charts_is_measured_and_a_small_one_said(good: Mesh) -> None:
+    kept = keep(good, size=256, padding=2)
+    assert kept.measures["gutter_px"] >= 1.5
+    assert "texels of each other, not 8" in keep(good, size=256, padding=8).notes[0]
+
+
+def test_light_gets_a_layout_of_its_own(good: Mesh) -> None:
+    mirrored = replace(good, uvs=(good.uvs * (-1, 1) + (1, 0)).astype(np.float32))
+    for mesh in (good, mirrored):
+        kept = keep(mesh, size=256, lightmap=Lightmap(size=128, padding=3))
+        assert kept.measures["lightmap_utilization"] > 0.3
+        assert faults(replace(kept.mesh, uvs=kept.mesh.lightmap_uvs), size=128) == ()
+        assert np.array_equal(kept.mesh.uvs, mesh.uvs)
+    assert keep(good, size=256).mesh.lightmap_uvs is None
+
+
+def test_charts_too_thin_are_counted(good: Mesh) -> None:
+    assert keep(good, size=256).measures["slivers"] == 0
+    thin = keep(replace(good, uvs=(good.uvs * (1, 0.01)).astype(np.float32)), size=256)
+    assert thin.measures["slivers"] == thin.measures["charts"]

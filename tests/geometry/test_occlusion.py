@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kiln.geometry.bake import Target, TexelTracer, trace_texels
-from kiln.geometry.occlusion import openness, sobol_square, thickness
+from kiln.geometry.occlusion import block_side, halo, openness, sobol_square, thickness
 from kiln.geometry.unwrap import unwrap
 from kiln.geometry.vectors import unit_vectors
 from kiln.kernels.bake import scatter_directions
@@ -86,3 +86,8 @@ def test_few_rays_are_within_two_hundredths_of_a_thousand() -> None:
         scatter_directions(normals, sample[None], directions, 0, len(points))
         blocked += target.scene.occluded(origins, directions[0])
     assert np.sqrt(np.mean((found - (1 - blocked / 1024)) ** 2)) < 0.02
+
+
+def test_blocks_grow_with_the_map_and_the_halo_is_whole_blocks() -> None:
+    assert [block_side(size) for size in (256, 1024, 2048, 4096, 8192)] == [2, 2, 3, 4, 6]
+    assert halo(2048) == 5 * block_side(2048)

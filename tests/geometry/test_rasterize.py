@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kiln.geometry.bake import SurfacePoints
-from kiln.geometry.rasterize import rasterize
+from kiln.geometry.rasterize import rasterize, rasterize_within
 from shapes import mesh
 
 
@@ -52,3 +52,20 @@ def test_the_nearer_triangle_wins_whatever_the_order() -> None:
     for triangles in ([(0, 1, 2), (3, 4, 5)], [(3, 4, 5), (0, 1, 2)]):
         found = rasterize(points, np.array(triangles, np.uint32), width=8, height=8, depth=depth)
         assert (found.depth[found.triangle >= 0] == 1.0).all()
+
+
+def test_places_within_texels_find_the_triangle_that_lies_there() -> None:
+    """Against a search through all triangles, in the middle rows of a map, for the marked texels alone."""
+    points, triangles = grid_of_triangles(5, 32)
+    flat = mesh(np.column_stack([points, np.zeros(len(points))]), triangles, uvs=(points / 40).astype(np.float32))
+    places = np.array([(-0.2, 0.1), (0.3, -0.4)])
+    marked = np.sort(np.random.default_rng(2).choice(np.arange(8 * 40, 36 * 40), 60, replace=False))
+    owner, bary = rasterize_within(flat, marked, places, size=40, rows=(8, 36))
+    centres = np.stack([marked % 40, marked // 40], axis=1) + 0.5
+    wanted = centres[:, None] + places
+    inside = (wanted < 32).all(axis=2)
+    assert 0 < inside.sum() < inside.size
+    assert np.array_equal(owner >= 0, inside)
+    at = SurfacePoints(triangle=owner[inside], bary=bary[inside]).take(flat, flat.positions)[:, :2]
+    assert np.abs(at - wanted[inside]).max() < 1e-4
+    assert bary[inside].min() >= 0 and bary[inside].sum(axis=1).max() <= 1 + 1e-6

@@ -9,11 +9,11 @@ import kiln.geometry.rebuild
 from kiln.asset import Projection
 from kiln.geometry.areas import volume
 from kiln.geometry.distance import distance_to
-from kiln.geometry.rebuild import measure_sides, rebuild, share_lost
+from kiln.geometry.rebuild import measure_sides, rebuild
 from kiln.geometry.topology import measure_topology
 from kiln.geometry.triangle_tree import TriangleTree
 from kiln.geometry.verdict import judge
-from shapes import cube, sphere
+from shapes import sphere
 from torture import bowl, colored, crossing, grid, leaves, nested_shells, pierced, together
 
 
@@ -46,11 +46,9 @@ def test_everything_that_vertices_carry_comes_along() -> None:
     assert (made.material_ids[np.abs(sides) > 0.1] == (sides > 0)[np.abs(sides) > 0.1]).all()
 
 
-def test_a_sheet_has_no_inside_and_a_wall_thinner_than_a_voxel_is_missed() -> None:
+def test_a_sheet_has_no_inside() -> None:
     sheet = grid(4, 4)
     assert measure_sides(sheet, TriangleTree(sheet)).solid == 0 and measure_sides(sheet, TriangleTree(sheet)).level == 0
-    slab = replace(cube(), positions=cube().positions * np.array([1, 1, 0.001], np.float32))
-    assert share_lost(slab, rebuild(slab, voxels=20)) > 0.9 and share_lost(cube(), rebuild(cube(), voxels=20)) == 0
 
 
 def test_a_heap_of_crossing_triangles_is_looked_at_coarsely(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,34 +1,26 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import kiln.geometry.repair
 from kiln.asset import Mesh, Projection
+from kiln.errors import ModelError
 from kiln.geometry.areas import volume
+from kiln.geometry.deadline import OutOfTime
 from kiln.geometry.repair import Limits, Repaired
 from kiln.geometry.repair import repair as climb
 from kiln.geometry.topology import measure_topology
 from shapes import cube, mesh, sphere
+from torture import crossing, grid, inside_out, pierced, shifted, together
 
 
 def repair(solid: Mesh, **limits: object) -> Repaired:
     return climb(solid, Limits(**limits))
-
-
-def together(*parts: Mesh) -> Mesh:
-    offsets = np.cumsum([0, *(part.vertex_count for part in parts)])
-    triangles = [part.triangles + np.uint32(offset) for part, offset in zip(parts, offsets, strict=False)]
-    return mesh(np.concatenate([part.positions for part in parts]), np.concatenate(triangles))
-
-
-def inside_out(solid: Mesh) -> Mesh:
-    return replace(solid, triangles=solid.triangles[:, ::-1])
-
-
-def shifted(solid: Mesh, *offset: float) -> Mesh:
-    return solid.moved(offset=np.array(offset, np.float32))
 
 
 def test_a_sound_mesh_is_left_alone():
@@ -138,8 +130,34 @@ def test_material_ids_follow_their_triangles():
     assert made.after.is_sound and made.mesh.material_ids[:11].tolist() == [0, 1, 2, 3, *range(5, 12)] and len(made.mesh.material_ids) == 12
 
 
+def test_a_rung_that_takes_too_long_is_given_up_and_what_came_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(mesh: Mesh, *, voxels: int, keep_going: Callable[[], None]) -> Mesh:
+        raise OutOfTime
+
+    monkeypatch.setattr(kiln.geometry.repair, "rebuild", slow)
+    made = repair(crossing(8), seconds=60.0)
+    assert made.notes[-1] == "out of time after 60 s: left out rebuild" and made.after.is_sound
+    assert volume(made.mesh) == pytest.approx(volume(crossing(8)), rel=1e-3)
+
+
+def test_a_sheet_that_a_rebuild_cannot_see_is_kept_beside_it() -> None:
+    ball, sheet = pierced(0.3), shifted(grid(8, 8), 1.2, -0.5, 0)
+    made = repair(together(ball, sheet), voxels=48, rebuild="always")
+    right = made.mesh.positions[made.mesh.triangles].mean(axis=1)[:, 0] > 1.2
+    assert made.after.is_manifold and right.sum() == sheet.triangle_count
+
+
+def test_a_sheet_that_stands_on_a_solid_is_kept_beside_what_is_rebuilt() -> None:
+    sheet = pierced(0.2, shifted(grid(16, 16), 0.9, -0.5, 0))
+    made = repair(together(pierced(0.3), sheet), voxels=48)
+    assert "rebuild" in made.rungs and made.after.is_manifold and made.after.inconsistent_edges == 0
+    assert made.mesh.bounds[1][0] == pytest.approx(1.9)
+
+
 @pytest.mark.long
-def test_a_million_pieces_take_seconds():
+def test_a_million_pieces_are_refused_in_seconds() -> None:
     corners = np.random.default_rng(2).random((1_000_000, 1, 3)) + np.random.default_rng(3).random((1_000_000, 3, 3)) * 1e-3
-    made = repair(mesh(corners.reshape(-1, 3), np.arange(3_000_000).reshape(-1, 3)))
-    assert made.after.degenerate_triangles == 0
+    started = time.process_time()
+    with pytest.raises(ModelError, match="loose pieces"):
+        repair(mesh(corners.reshape(-1, 3), np.arange(3_000_000).reshape(-1, 3)), parts=100_000)
+    assert time.process_time() - started < 15

@@ -34,7 +34,7 @@ def test_bent_pieces_are_cut_into_pieces_that_take_less_room(shape: str) -> None
         keep[:, -2:] = True
     layout = part(keep)
     before = room(layout.everything(), gutter=0.004).sum()
-    split_charts(layout, gutter=0.004)
+    split_charts(layout, gutter=0.004, gain=0.95)
     after = layout.everything()
     assert after.count >= 2
     assert room(after, gutter=0.004).sum() < 0.9 * before

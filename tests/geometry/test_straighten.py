@@ -8,7 +8,7 @@ from kiln.asset import Mesh
 from kiln.geometry.layout import Layout, flipped, new_layout, overlapping
 from kiln.geometry.seams import inner_edges
 from kiln.geometry.straighten import straighten
-from shapes import cube, grid
+from shapes import cube, grid, mesh
 
 
 def cut(sheet: Mesh, chart: np.ndarray) -> Layout:
@@ -62,3 +62,13 @@ def test_moved_triangles_lie_where_their_new_neighbours_are() -> None:
     own = layout.charts()
     for number in range(2):
         assert np.allclose(np.ptp(shift[own == number].reshape(-1, 2), axis=0), 0, atol=1e-6)
+
+
+def test_triangles_without_common_edges_stay() -> None:
+    """A hairball: no edge is inner, so nothing can be straightened."""
+    soup = mesh(np.random.default_rng(0).random((60, 3)), np.arange(60).reshape(-1, 3))
+    layout = cut(soup, np.arange(20))
+    before = layout.corners.copy()
+    straighten(layout)
+    assert layout.everything().count == 20
+    assert np.array_equal(layout.corners, before)

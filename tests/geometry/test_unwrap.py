@@ -11,9 +11,10 @@ import pytest
 from kiln.asset import Mesh
 from kiln.errors import PostconditionError, TimeLimitError
 from kiln.geometry import unwrap as module
+from kiln.geometry.lightmap import Lightmap
 from kiln.geometry.rasterize import rasterize
-from kiln.geometry.unwrap import Lightmap, unwrap
-from shapes import cube, mesh, sphere
+from kiln.geometry.unwrap import unwrap
+from shapes import cube, grid, mesh, sphere
 
 
 def signed_areas(unwrapped: Mesh) -> np.ndarray:
@@ -157,7 +158,11 @@ def test_charts_are_at_most_as_many_as_asked_for_where_that_can_be() -> None:
     assert writers(made.mesh, 256).max() == 1
     two = unwrap(mesh(*apart(cube(), 3)), size=256, padding=4, max_charts=1)
     assert two.measures["charts"] >= 3
-    assert "charts, not 1" in two.notes[-1]
+    sheets = unwrap(mesh(*apart(grid(2, 2), 3)), size=256, padding=4, max_charts=1)
+    assert sheets.notes[-1] == "3 charts, not 1: the mesh has that many separate parts"
+    one = unwrap(sphere(), size=256, padding=4, max_charts=1)
+    assert one.measures["charts"] > 1
+    assert "lie over themselves or vary" in one.notes[-1], "a closed surface cannot be one chart"
 
 
 def apart(solid: Mesh, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,12 +23,21 @@ def test_a_triangle_over_an_earlier_one_of_its_chart_is_marked() -> None:
     corners = np.random.default_rng(3).uniform(0, 24, (30, 3, 2))
     start = np.array([0, 12, 12, 30])
     found = np.zeros(30, np.uint8)
-    mark_doubled(corners, start, found)
-    expected = []
+    covered = mark_doubled(corners, start, found)
+    expected, cells_marked = [], 0
     for first, last in pairwise(start.tolist()):
         written = np.zeros((24, 24), bool)
         for triangle in corners[first:last]:
             cells = covered_cells(triangle, 24)
             expected.append(bool((cells & written).any()))
             written |= cells
+        cells_marked += int(written.sum())
+    assert covered == cells_marked
     assert found.astype(bool).tolist() == expected
+
+
+def test_what_has_no_area_or_lies_between_centres_covers_nothing() -> None:
+    corners = np.array([[(0, 0), (5, 5), (9, 9)], [(0.1, 0.1), (0.4, 0.1), (0.1, 0.4)], [(0, 2.5), (9, 2.5), (4, 2.5 + 1e-13)]])
+    found = np.zeros(3, np.uint8)
+    assert mark_doubled(corners, np.array([0, 3]), found) == 0
+    assert not found.any()

@@ -38,11 +38,14 @@ def test_a_shape_holds_every_cell_that_comes_near_and_few_others(radius: float) 
     polygon = np.array([(0, 0), (11, 3), (6, 6), (13, 14), (2, 9)], float)
     points = polygon - polygon.min(axis=0) + radius
     rim = np.stack([np.arange(5), np.roll(np.arange(5), -1)], axis=1).astype(np.uint32)
-    runs, start, extents = np.zeros((500, 3), np.int32), np.zeros(2, np.int64), np.zeros((1, 2), np.int32)
+    runs, start, extents = np.zeros((500, 3), np.int32), np.zeros(5, np.int64), np.zeros((4, 2), np.int32)
     used = shape_runs(points, rim, np.array([0, 5]), radius, runs, start, extents)
-    assert start.tolist() == [0, used]
+    assert start[0] == 0
+    assert start[4] == used
     assert shape_runs(points, rim, np.array([0, 5]), radius, runs[:3].copy(), start, extents) == used > 3, "says how much room it needs"
-    mask = mask_of(runs[:used], extents[0])
+    mask = mask_of(runs[: start[1]], extents[0])
+    for turn in range(1, 4):
+        assert np.array_equal(mask_of(runs[start[turn] : start[turn + 1]], extents[turn]), np.rot90(mask, -turn))
     near = np.zeros(mask.shape, bool)
     for dy in np.linspace(0.001, 0.999, 9):  # any part of the cell
         for dx in np.linspace(0.001, 0.999, 9):

@@ -112,7 +112,7 @@ def test_the_maps_are_shown_one_by_one() -> None:
     assert [middle(tile)[0] for tile in list(tiles.values())[:5]] == [10, 128, 255, 128, 10]
     assert np.ptp(tiles["UV layout"].pixels) > 100
     sheet = maps_sheet(list(tiles.values()))
-    assert sheet.shape[0] < sheet.shape[1] == 2052
+    assert sheet.shape[0] < sheet.shape[1] == 1812
     assert maps_sheet([]).size > 0
 
 

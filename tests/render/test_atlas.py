@@ -27,8 +27,11 @@ def test_texels_add_up_to_the_surface() -> None:
 
 
 def test_seams_differ_where_islands_do() -> None:
-    assert ATLAS.across_seams(np.ones((len(ATLAS.graph), 3), np.float32)) == 0
-    assert ATLAS.across_seams(ATLAS.graph.island[:, None].astype(np.float32)) > 0.5
+    everywhere = np.ones(len(ATLAS.graph), bool)
+    island = ATLAS.graph.island[:, None].astype(np.float32)
+    assert ATLAS.across_seams(np.ones((len(everywhere), 3), np.float32), of=everywhere) == 0
+    assert ATLAS.across_seams(island, of=everywhere) > 0.5
+    assert ATLAS.across_seams(island, of=~everywhere) == 0
 
 
 def test_uvs_are_needed() -> None:

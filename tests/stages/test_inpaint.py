@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kiln.asset import Asset, Material
-from kiln.errors import RecipeError
+from kiln.errors import Cancelled, RecipeError
 from kiln.render.atlas import Atlas, lay_out
+from kiln.stages.bake import bake
 from kiln.stages.inpaint import inpaint
 from kiln.stages.stage import Context
 from kiln.stages.unwrap import unwrap
@@ -30,7 +31,8 @@ def painted(bare: tuple[Asset, Atlas, np.ndarray], color: np.ndarray, guessed: n
     asset, atlas, _ = bare
     rgba = np.column_stack([color, np.full(len(color), 255)]).astype(np.uint8)
     material = Material(base_color=atlas.spread(rgba), guessed=atlas.spread(np.where(guessed, 255, 0).astype(np.uint8)), **maps)
-    return replace(asset, material=material)
+    pictured = replace(asset.source, seen=(asset.source.positions[:, 2] > 0).astype(np.float32))
+    return replace(asset, source=pictured, material=material)
 
 
 def shades(points: np.ndarray) -> np.ndarray:
@@ -102,6 +104,53 @@ def test_nothing_is_done_where_nothing_was_guessed_or_asked_for(bare: tuple[Asse
     assert inpaint(asset, inpaint="off") is asset
     seen = replace(asset, material=replace(asset.material, guessed=None))
     assert inpaint(seen, inpaint="patch") is seen
+
+
+def test_where_the_source_has_a_hole_nothing_is_smeared_over_it(bare: tuple[Asset, Atlas, np.ndarray]) -> None:
+    asset, atlas, points = bare
+    ball = sphere(32, 64)
+    colors = np.full((ball.vertex_count, 4), 255, np.uint8)
+    colors[:, :3] = shades(ball.positions) + 40 * (ball.positions[:, :1] > 0)
+    whole = ball.positions[ball.triangles][:, :, 2].mean(axis=1) > -0.6
+    source = replace(ball, colors=colors, triangles=ball.triangles[whole])
+    context = Context()
+    baked = bake(replace(asset, source=source), ao=False)
+    done = inpaint(baked, context=context).material
+    gap = atlas.read(baked.material.guessed) > 0
+    assert np.array_equal(gap, gap & (points[:, 2] < -0.5))
+    assert gap[points[:, 2] < -0.75].all()
+    assert (atlas.read(baked.material.normal)[gap] == (128, 128, 255)).all(axis=1).mean() > 0.2
+    assert "diffuse" in context.notes[0]
+    assert context.measures["seam_delta"] < 0.5 * context.measures["seam_delta_before"]
+    result = atlas.read(done.base_color)[:, :3].astype(int)
+    assert np.array_equal(result[~gap], atlas.read(baked.material.base_color)[~gap, :3])
+
+    def steps(color: np.ndarray) -> float:
+        first, second = atlas.graph.pairs[gap[atlas.graph.pairs].all(axis=1)].T
+        return float(np.abs(color[first] - color[second]).max())
+
+    assert steps(result) < 12 < 30 < steps(atlas.read(baked.material.base_color)[:, :3].astype(int)), "no streaks"
+
+
+def test_a_source_without_holes_has_nothing_guessed(bare: tuple[Asset, Atlas, np.ndarray]) -> None:
+    baked = bake(bare[0], ao=False)
+    assert baked.material.guessed is None
+    assert inpaint(baked) is baked
+
+
+@pytest.mark.parametrize("method", ["auto", "diffuse", "patch"])
+def test_it_stops_when_it_is_told_to(bare: tuple[Asset, Atlas, np.ndarray], method: str) -> None:
+    points = bare[2]
+    guessed = points[:, 2] < -0.2
+    grain = np.random.default_rng(0).normal(0, 25, (len(points), 1))
+    asset, told = painted(bare, 128 + np.where(guessed[:, None], 0, grain) + np.zeros((1, 3)), guessed), []
+    inpaint(asset, context=Context(on_progress=lambda share, words: told.append(share)), inpaint=method)
+    assert told == sorted(told)
+    assert len(told) > 1
+    for calls in range(len(told)):
+        left = iter(range(calls))
+        with pytest.raises(Cancelled):
+            inpaint(asset, context=Context(is_stopped=lambda left=left: next(left, None) is None), inpaint=method)
 
 
 def test_a_mesh_without_an_atlas_is_refused(bare: tuple[Asset, Atlas, np.ndarray]) -> None:

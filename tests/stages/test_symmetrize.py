@@ -9,7 +9,7 @@ from kiln.asset import Asset, Mesh, Voxels
 from kiln.errors import PostconditionError
 from kiln.geometry.topology import measure_topology
 from kiln.stages import Context, find
-from shapes import cube, sphere
+from shapes import cube, mesh, sphere
 
 symmetrize = find("symmetrize")
 
@@ -26,6 +26,22 @@ def lopsided() -> Mesh:
 
 def asset_of(solid: Mesh, **fields: object) -> Asset:
     return Asset(name="thing", source=solid, mesh=Mesh(positions=solid.positions, triangles=solid.triangles), **fields)
+
+
+def blocks(cells: set[tuple[int, int, int]]) -> Mesh:
+    """The surface of a union of unit cubes, closed where cubes meet in faces alone."""
+    quads = []
+    for cell in sorted(cells):
+        for axis in range(3):
+            for side in (0, 1):
+                step = np.eye(3, dtype=int)[axis] * (2 * side - 1)
+                if tuple((np.array(cell) + step).tolist()) not in cells:
+                    u, v = np.eye(3)[(axis + 1) % 3], np.eye(3)[(axis + 2) % 3]
+                    start = np.array(cell) + side * np.eye(3)[axis]
+                    quads.append([start, start + u, start + u + v, start + v] if side else [start, start + v, start + u + v, start + u])
+    points, index = np.unique(np.array(quads).reshape(-1, 3), axis=0, return_inverse=True)
+    corners = index.reshape(-1, 4)
+    return mesh(points, np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]))
 
 
 def test_off_touches_nothing():
@@ -66,7 +82,7 @@ def test_radial_makes_sectors_alike():
     context = Context()
     made = symmetrize(asset_of(lopsided()), context=context, symmetry="radial", sectors=5)
     assert measure_topology(made.mesh).is_sound and made.mesh.triangle_count % 10 == 0
-    assert "5 like sectors" in context.notes[-1]
+    assert "5 like sectors, each a mirror image of itself" in context.notes[-1]
 
 
 def test_voxels_follow_and_a_source_alone_will_do():
@@ -100,6 +116,24 @@ def test_a_side_with_nothing_on_it_cannot_be_kept():
 
 def test_halves_that_do_not_join_are_an_error(monkeypatch: pytest.MonkeyPatch):
     torn = sphere().take_triangles(np.arange(900))
-    monkeypatch.setattr("kiln.geometry.symmetry.symmetrized", lambda *_, **__: torn)
+    monkeypatch.setattr("kiln.geometry.symmetry.symmetrized", lambda *_, **__: (torn, np.arange(900)))
     with pytest.raises(PostconditionError, match="halves do not join"):
         symmetrize(asset_of(sphere()), symmetry="x")
+
+
+def test_auto_tries_front_and_back_where_the_sides_differ():
+    context = Context()
+    bent = sphere(24, 48)
+    x, y, z = bent.positions.T
+    bent = replace(bent, positions=np.stack([2 * x, y + x**3, z], axis=1).astype(np.float32))
+    symmetrize(asset_of(bent), context=context, symmetry="auto")
+    assert context.notes[-1].startswith("mirrored at z = ")
+
+
+def test_parts_that_are_cut_loose_are_named():
+    """Two bars that only a bridge on the far side joins: once that is gone, the shorter bar hangs on nothing."""
+    hook = blocks({(x, 0, 0) for x in range(-3, 4)} | {(x, 2, 0) for x in range(-3, 3)} | {(-3, 1, 0)})
+    context = Context()
+    made = symmetrize(replace(asset_of(hook), mesh=None), context=context, symmetry="x", plane="center", keep="positive")
+    assert measure_topology(made.source).is_sound and measure_topology(made.source).components == 1
+    assert context.notes[0].startswith("1 part that hung on what was cut away left out") and context.measures["cut_loose"] == 1

@@ -67,3 +67,11 @@ def test_lightmap_uvs_come_when_asked_for() -> None:
     asset, context = run(sphere(), lightmap=True, lightmap_size=64, lightmap_padding=1)
     assert asset.mesh.lightmap_uvs.shape == asset.mesh.uvs.shape
     assert context.measures["lightmap_utilization"] > 0.3
+
+
+def test_kept_uvs_get_a_lightmap_and_what_has_no_effect_is_said() -> None:
+    made = run(sphere())[0].mesh
+    kept, context = run(made, keep_uvs="always", lightmap=True, front_weight=2.0, density=1e4)
+    assert kept.mesh.lightmap_uvs is not None
+    assert context.notes[0] == "the mesh's own UVs were kept; density, front_weight had no effect"
+    assert not any("do not fit" in note for note in context.notes)

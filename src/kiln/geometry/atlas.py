@@ -23,6 +23,9 @@ SIZES = (256, 512, 1024, 2048, 4096, 8192)
 _REPAIRS = 5
 """Times that triangles which lie over others in the finished atlas are cut loose and all is packed anew."""
 
+_ROUNDED = 1e-8
+"""Share of the atlas (a 24th of a texel at 2048) under which a needle may come to lie flat or mirrored: float32 UVs round that away."""
+
 _USUAL_FILL = 0.75
 """Share of an atlas that charts hardly ever fill: smaller ones are not tried."""
 
@@ -69,23 +72,26 @@ def lay_out(
     density: float | None = None,
     detail: Float64[np.ndarray, " triangles"] | None = None,
 ) -> Atlas:
-    """The layout's charts in an atlas, after cutting loose the triangles that lie over others, at last on the atlas's very texels.
+    """The layout's charts in an atlas, after cutting loose the triangles that lie over others, mirrored or flat, at last on the atlas's
+    very texels.
 
     With density (texels a metre) the size is only where to start from; at most 8192 texels are used, though that may be less than was
     asked. Raises PostconditionError when triangles keep lying over others, are lost, or do not fit.
     """
     cut_loose(layout, np.flatnonzero(doubled(layout.everything(), cells=size * size)))
-    for _ in range(_REPAIRS):
+    for attempt in range(_REPAIRS):
         charts = finished(layout, mesh)
         factor = np.ones(charts.count) if detail is None else chart_detail(layout, detail)
         uvs, size = _packed(weighted(charts, factor), size, padding, density)
         atlas = Atlas(charts=charts, factor=factor, uvs=uvs, size=size)
-        over = _doubled(atlas)
+        over = np.union1d(_doubled(atlas), _lost(atlas, mesh, least=_ROUNDED if attempt else 0.0))
         if not len(over):
-            _check(mesh, charts, uvs)
+            _check(atlas, mesh)
             return atlas
         cut_loose(layout, over)
-    raise PostconditionError(f"{len(over)} triangles still lie over others in the atlas: repair the mesh first, or choose another method")
+    raise PostconditionError(
+        f"{len(over)} triangles still lie over others, mirrored or flat in the atlas: repair the mesh first, or choose another method"
+    )
 
 
 def denser(atlas: Atlas, layout: Layout, mesh: Mesh, *, padding: int, detail: Float64[np.ndarray, " triangles"] | None) -> Atlas | None:
@@ -98,7 +104,7 @@ def denser(atlas: Atlas, layout: Layout, mesh: Mesh, *, padding: int, detail: Fl
     other = Atlas(charts=charts, factor=factor, uvs=uvs, size=atlas.size)
     if len(_doubled(other)):
         return None
-    _check(mesh, charts, uvs)
+    _check(other, mesh)
     return other
 
 
@@ -119,11 +125,17 @@ def _packed(charts: Charts, size: int, padding: int, density: float | None) -> t
     return pack(charts, size=SIZES[-1], padding=padding), SIZES[-1]
 
 
-def _check(mesh: Mesh, charts: Charts, uvs: Float32[np.ndarray, "corners 2"]) -> None:
+def _lost(atlas: Atlas, mesh: Mesh, *, least: float) -> Int64[np.ndarray, " some"]:
+    """Triangles that have an area, and at least this share of the atlas, but lie mirrored or flat."""
+    flat = flat_areas(atlas.uvs.astype(np.float64), atlas.charts.triangles) >= 0  # negative is right, because v points down
+    space = triangle_areas(mesh)
+    return np.flatnonzero(flat & (space > 0.5e-12 * mesh.diagonal**2) & (space / max(space.sum(), 1e-300) * atlas.fill >= least))
+
+
+def _check(atlas: Atlas, mesh: Mesh) -> None:
     """Raise PostconditionError when UVs leave the atlas or a triangle that has an area lies mirrored or flat."""
-    lost = flat_areas(uvs.astype(np.float64), charts.triangles) >= 0  # negative is right, because v points down
-    lost &= triangle_areas(mesh) > 0.5e-12 * mesh.diagonal**2
+    lost, uvs = len(_lost(atlas, mesh, least=_ROUNDED)), atlas.uvs
     if not (np.isfinite(uvs).all() and uvs.min() >= 0 and uvs.max() <= 1):
         raise PostconditionError("UVs leave the atlas: repair the mesh first, or choose another method")
-    if lost.any():
-        raise PostconditionError(f"{int(lost.sum())} triangles lie mirrored or without area in the atlas: repair the mesh first")
+    if lost:
+        raise PostconditionError(f"{lost} triangles lie mirrored or without area in the atlas: repair the mesh first")

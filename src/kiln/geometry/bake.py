@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64, UInt8, UInt16
+from jaxtyping import Float32, Float64, Int32, Int64, UInt8, UInt16
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
 from kiln.geometry.areas import triangle_areas, uv_areas
 from kiln.geometry.cage import island_reach
 from kiln.geometry.normals import shaded, smooth_normals
-from kiln.geometry.rasterize import rasterize_uvs
-from kiln.geometry.trace import Scene, scene_of
+from kiln.geometry.rasterize import rasterize_uvs, rasterize_within
+from kiln.geometry.trace import Hits, Scene, scene_of
 from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import encode_normals, interpolate_rows, nearest_facing
@@ -32,7 +32,7 @@ _COINCIDENT = 1e-5
 """Rays start this share of the mesh's diagonal behind their texel, so that a source surface that runs through the texel itself is met."""
 
 _USUAL = 0.25
-"""Share of an island's reach within which nearly all of its texels find their source (see cage): one that does outwards is done."""
+"""Share of an island's reach within which nearly all of its texels find their source (see cage)."""
 
 _AROUND = np.array([d for d in np.ndindex(3, 3, 3) if sum(k != 1 for k in d) in (1, 3)], np.float32) - np.float32(1)
 """From a cube's centre to its faces and corners: 14 ways to look for a surface that does not lie along the normal."""
@@ -58,7 +58,8 @@ class SurfacePoints:
     def take(self, mesh: Mesh, attribute: Float32[np.ndarray, "vertices channels"]) -> Float32[np.ndarray, "points channels"]:
         """A vertex attribute of the mesh at each point, linear over the triangle."""
         out = np.empty((len(self), attribute.shape[1]), np.float32)
-        rows = np.ascontiguousarray(attribute)
+        rows = np.ascontiguousarray(attribute).view()
+        rows.flags.writeable = False  # one kind of array only, or the kernel is compiled twice
         in_threads(lambda a, b: interpolate_rows(rows, mesh.triangles, self.triangle, self.bary, out, a, b), len(self), at_least=50_000)
         return out
 
@@ -112,8 +113,9 @@ class TexelHits:
 
 
 class TexelTracer:
-    """Looks from texels of a mesh's size x size atlas to a source: along the smooth normal, out- or inwards, whichever is nearer.
+    """Looks from texels of a mesh's size x size atlas to a source, along the smooth normal.
 
+    The outermost surface within the usual distance counts; where there is none, the nearest out- or inwards within the island's reach.
     Surfaces that face away are not seen: a thin part's texels must not catch its other side. Texels that see nothing look about in 14
     directions; those that still find nothing are left out. ValueError when the mesh has no UVs.
     """
@@ -130,14 +132,25 @@ class TexelTracer:
         ratio = np.divide(triangle_areas(self.mesh), flat, out=np.zeros(len(flat)), where=flat > 0)
         return np.sqrt(ratio).astype(np.float32)
 
-    def look(
-        self, rows: tuple[int, int], *, offset: tuple[float, float] = (0.0, 0.0), only: Bool[np.ndarray, "rows size"] | None = None
+    def look(self, rows: tuple[int, int]) -> TexelHits:
+        """What the texels of rows first <= j < last see from their centres."""
+        fragments = rasterize_uvs(self.mesh, width=self.size, height=self.size, rows=rows)
+        here = np.flatnonzero(fragments.triangle >= 0)
+        low = SurfacePoints(triangle=fragments.triangle.reshape(-1)[here], bary=fragments.bary.reshape(-1, 2)[here])
+        return self._trace(here + rows[0] * self.size, low)
+
+    def look_within(
+        self, marked: Int64[np.ndarray, " marked"], places: Float64[np.ndarray, "places 2"], rows: tuple[int, int]
     ) -> TexelHits:
-        """What the texels of rows first <= j < last see; or only the marked ones, from a place beside their centres (texels)."""
-        fragments = rasterize_uvs(self.mesh, width=self.size, height=self.size, rows=rows, offset=offset)
-        chosen = fragments.triangle >= 0 if only is None else (fragments.triangle >= 0) & only
-        texel = np.flatnonzero(chosen)
-        low = SurfacePoints(triangle=fragments.triangle.reshape(-1)[texel], bary=fragments.bary.reshape(-1, 2)[texel])
+        """What these texels, in rows first <= j < last, see from several places each, texels from their centres: a hit for each place that
+        an island covers, texel by texel."""
+        owner, bary = rasterize_within(self.mesh, marked, places, size=self.size, rows=rows)
+        covered = owner >= 0
+        low = SurfacePoints(triangle=owner[covered], bary=bary[covered])
+        return self._trace(np.repeat(marked, len(places))[covered.reshape(-1)], low)
+
+    def _trace(self, texel: Int64[np.ndarray, " n"], low: SurfacePoints) -> TexelHits:
+        """What these texels see from points on the game mesh."""
         found, bary = np.empty(len(texel), np.int32), np.empty((len(texel), 2), np.float32)
 
         def trace(start: int) -> Int64[np.ndarray, " lost"]:
@@ -149,7 +162,6 @@ class TexelTracer:
 
         lost = map_in_threads(trace, range(0, len(texel), _SLAB))
         hit = np.flatnonzero(found >= 0)
-        texel += rows[0] * self.size
         return TexelHits(
             size=self.size,
             texel=texel[hit],
@@ -205,10 +217,10 @@ class _Search:
     def run(self) -> Int64[np.ndarray, " lost"]:
         """Look along the normals, and around where that finds nothing; returns which texels needed the latter.
 
-        A texel that finds its source close outwards does not look inwards too: that halves the time.
+        One ray from the usual distance above the surface to as far below it serves nearly all: half the time of two rays from the surface.
         """
-        self._look(self.normals)
-        self._retry(np.flatnonzero(self.distance > _USUAL * self.reach), lambda some: some._look(-some.normals))
+        self._look_down()
+        self._retry(np.flatnonzero(self.triangle < 0), _Search._look_both_ways)
         lost = np.flatnonzero(self.triangle < 0)
         self._retry(lost, _Search._look_around)
         return lost
@@ -222,12 +234,26 @@ class _Search:
         look(some)
         self.triangle[rows], self.bary[rows], self.distance[rows] = some.triangle, some.bary, some.distance
 
+    def _look_down(self) -> None:
+        """From above the surface, as far as lies usual, inwards."""
+        height = _USUAL * self.reach
+        hits = self.target.scene.closest(self.points + self.normals * height[:, None], -self.normals, max_distance=2 * height)
+        self._keep(hits, hits.distance - height)
+
+    def _look_both_ways(self) -> None:
+        self._look(self.normals)
+        self._look(-self.normals)
+
     def _look_around(self) -> None:
         for direction in _AROUND:
             self._look(np.tile(direction / np.linalg.norm(direction), (len(self.points), 1)))
 
     def _look(self, directions: Float32[np.ndarray, "n 3"]) -> None:
         hits = self.target.scene.closest(self.points - directions * self.lift, directions, max_distance=self.reach + self.lift)
+        self._keep(hits, hits.distance - self.lift)
+
+    def _keep(self, hits: Hits, distance: Float32[np.ndarray, " n"]) -> None:
+        """Keep what is nearer than the best so far and faces the texels; distance may be negative."""
         best = self.triangle, self.bary, self.distance
         mesh = self.target.mesh
-        nearest_facing(self.normals, mesh.positions, mesh.triangles, hits.triangle, hits.bary, hits.distance - self.lift, *best)
+        nearest_facing(self.normals, mesh.positions, mesh.triangles, hits.triangle, hits.bary, distance, *best)

@@ -1,4 +1,4 @@
-"""How much of a grid of upright lines lies within solids: what their volumes are when they overlap."""
+"""How much of a grid of upright lines lies within solids: what their volumes are, and how much of each lies outside the other."""
 
 from __future__ import annotations
 
@@ -44,16 +44,62 @@ class Columns:
         return self.low + (np.column_stack([i, k]) + _SHIFT) * self.step
 
 
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """Volumes of two solids, cubic metres."""
+
+    first: float
+    second: float
+    only_first: float
+    """Of the first, outside the second."""
+
+    only_second: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Hits:
+    """Where lines cross triangles."""
+
+    line: Int64[np.ndarray, " hits"]
+    height: Float64[np.ndarray, " hits"]
+    """Metres."""
+
+    turn: Int64[np.ndarray, " hits"]
+    """+1 where a line enters from below, -1 where it leaves."""
+
+
 def solid_volume(mesh: Mesh, columns: Columns) -> float:
     """Volume of the space that a closed mesh winds around, cubic metres: overlapping parts once, a cavity not.
 
     The divergence theorem's volume, which counts overlaps twice, less what the lines say they are: exact for parts that do not overlap.
     """
-    line, height, turn = _crossings(mesh, columns)
+    return _volume(mesh, _hits(mesh, columns), columns)
+
+
+def volumes_apart(first: Mesh, second: Mesh, columns: Columns) -> Apart:
+    """How much of each of two closed meshes lies outside the other.
+
+    As the lines say it, but for what they miss: the difference between the two is that of `solid_volume`. So a body within another, whose
+    sides fall between two lines, is measured exactly too.
+    """
+    found = [_hits(mesh, columns) for mesh in (first, second)]
+    line, height = (np.concatenate([getattr(hits, name) for hits in found]) for name in ("line", "height"))
+    turns = np.zeros((len(line), 2), np.int64)
+    turns[: len(found[0].line), 0], turns[len(found[0].line) :, 1] = found[0].turn, found[1].turn
     order = np.lexsort((height, line))
-    height, turn = height[order], turn[order]
-    around = np.cumsum(turn)
-    length = np.diff(height, append=0.0)
+    in_first, in_second = (np.cumsum(turns[order], axis=0) != 0).T
+    length = np.diff(height[order], append=0.0)
+    one, other = (float(length[only].sum()) * columns.area for only in (in_first & ~in_second, in_second & ~in_first))
+    volumes = [_volume(mesh, hits, columns) for mesh, hits in zip((first, second), found, strict=True)]
+    missed = volumes[0] - volumes[1] - (one - other)
+    one, other = (max(one + missed, 0.0), other) if one > other else (one, max(other - missed, 0.0))
+    return Apart(first=volumes[0], second=volumes[1], only_first=one, only_second=other)
+
+
+def _volume(mesh: Mesh, hits: _Hits, columns: Columns) -> float:
+    order = np.lexsort((hits.height, hits.line))
+    around = np.cumsum(hits.turn[order])
+    length = np.diff(hits.height[order], append=0.0)
     once = length[around != 0].sum()
     signed = float((length * around).sum())
     middle = mesh.positions.mean(axis=0, dtype=np.float64)
@@ -61,8 +107,7 @@ def solid_volume(mesh: Mesh, columns: Columns) -> float:
     return float(np.abs(exact + (once - signed) * columns.area))
 
 
-def _crossings(mesh: Mesh, columns: Columns) -> tuple[Int64[np.ndarray, " hits"], Float64[np.ndarray, " hits"], Int64[np.ndarray, " hits"]]:
-    """Where lines cross triangles: the line, the height (metres), and +1 where it enters from below, -1 where it leaves."""
+def _hits(mesh: Mesh, columns: Columns) -> _Hits:
     corners = mesh.positions.astype(np.float64)[mesh.triangles]
     triangle, line = _candidates(corners, columns)
     flat = corners[:, :, [0, 2]]
@@ -73,7 +118,9 @@ def _crossings(mesh: Mesh, columns: Columns) -> tuple[Int64[np.ndarray, " hits"]
     triangle, line, weights = triangle[inside], line[inside], weights[inside]
     total = weights.sum(axis=1)
     height = np.einsum("nk,nk->n", weights, corners[triangle, :, 1]) / total
-    return line, height, np.sign(total).astype(np.int64)
+    turn = np.sign(total).astype(np.int64)
+    closed = np.bincount(line, turn)[line] == 0  # a line that meets an edge exactly may have entered and never left
+    return _Hits(line=line[closed], height=height[closed], turn=turn[closed])
 
 
 def _cross(a: Float64[np.ndarray, "n 2"], b: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, " n"]:
@@ -90,33 +137,3 @@ def _candidates(corners: Float64[np.ndarray, "triangles 3 3"], columns: Columns)
     number = np.arange(len(triangle)) - np.repeat(np.cumsum(wide * deep) - wide * deep, wide * deep)
     i, k = np.divmod(number, deep[triangle])
     return triangle, (first[triangle, 0] + i) * columns.count + first[triangle, 1] + k
-
-
-def spans(planes: Float64[np.ndarray, "planes 4"], columns: Columns) -> Float64[np.ndarray, "lines 2"]:
-    """Where each line enters and leaves a convex body, metres; the same height twice where it misses it."""
-    lines = columns.lines()
-    low, high = np.full(len(lines), -np.inf), np.full(len(lines), np.inf)
-    for x, y, z, offset in planes:
-        height = lines @ np.array([x, z]) + offset
-        if abs(y) < 1e-12:
-            high[height > 0] = -np.inf
-            continue
-        cut = -height / y
-        low, high = (low, np.minimum(high, cut)) if y > 0 else (np.maximum(low, cut), high)
-    missed = ~(high > low)
-    low[missed] = high[missed] = 0.0
-    return np.stack([low, high], axis=1)
-
-
-def overlap_volume(bodies: list[Float64[np.ndarray, "lines 2"]], columns: Columns) -> float:
-    """What the bodies' volumes add up to beyond the volume of their union, cubic metres. A body is given by its spans."""
-    enters, leaves = np.stack(bodies, axis=2).transpose(1, 2, 0)
-    separate = float((leaves - enters).sum())
-    empty = leaves <= enters
-    enters, leaves = np.where(empty, np.inf, enters), np.where(empty, -np.inf, leaves)
-    order = np.argsort(enters, axis=0)
-    enters, leaves = np.take_along_axis(enters, order, axis=0), np.take_along_axis(leaves, order, axis=0)
-    reached = np.maximum.accumulate(leaves, axis=0)
-    before = np.concatenate([np.full((1, reached.shape[1]), -np.inf), reached[:-1]])
-    fresh = np.maximum(leaves - np.maximum(enters, before), 0, where=np.isfinite(enters), out=np.zeros_like(enters))
-    return (separate - float(fresh.sum())) * columns.area

@@ -34,6 +34,12 @@ def hull_volume(points: Float64[np.ndarray, "n 3"]) -> float:
         return 0.0
 
 
+def hull_equations(corners: Corners) -> Float64[np.ndarray, "planes 4"]:
+    """The planes of the corners' hull, (unit normal, offset), each once: normal @ p + offset is a point's height above one, metres."""
+    equations = ConvexHull(corners).equations
+    return equations[np.unique(equations.round(9), axis=0, return_index=True)[1]]
+
+
 def thickened(points: Float[np.ndarray, "n 3"]) -> Float64[np.ndarray, "m 3"]:
     """The points, or when they lie (nearly) in a plane, on a line or at a point, two, four or eight copies a little apart."""
     points = points.astype(np.float64)

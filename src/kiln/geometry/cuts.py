@@ -27,6 +27,9 @@ _NEAR = 0.6 / 9
 _MOST_NEAR = 7
 """The best plane is moved to the best of so many vertices within this share of it: what people build has its edges at vertices."""
 
+_OWN = 0.98
+"""Cosine up to which a principal axis is a direction of its own: nearer to a coordinate axis (11 degrees) that one is tried anyway."""
+
 _HOLLOW = 0.05
 """Mouths wider than this share of the surface make a mesh a shell (a bowl, a sheet), which has no inside; narrower ones are cracks."""
 
@@ -83,7 +86,7 @@ def cut_apart(mesh: Mesh, *, cuts: int, go_on: Callable[[], bool]) -> list[Corne
 
     The part whose hull is fullest beyond itself is cut next, until that is next to nothing, or `go_on()` is false.
     """
-    whole = _Part(soup=mesh.positions.astype(np.float64)[mesh.triangles], hollow=_is_hollow(mesh))
+    whole = _Part(soup=mesh.positions.astype(np.float64)[mesh.triangles], hollow=is_hollow(mesh))
     parts, least = [whole], _LEAST_EXCESS * hull_volume(whole.corners)
     for _ in range(cuts):
         if len(parts) > 2 * cuts or not go_on():
@@ -95,7 +98,7 @@ def cut_apart(mesh: Mesh, *, cuts: int, go_on: Callable[[], bool]) -> list[Corne
     return [part.corners for part in parts]
 
 
-def _is_hollow(mesh: Mesh) -> bool:
+def is_hollow(mesh: Mesh) -> bool:
     """Whether the mesh's open edges leave mouths so wide that it is a shell."""
     points, triangles = welded_points(mesh)
     edges = find_edges(triangles[~has_repeated_corner(triangles)], point_count=len(points))
@@ -134,7 +137,9 @@ def _vertices_near(part: _Part, normal: Float64[np.ndarray, " 3"], place: float)
 def _directions(part: _Part) -> list[Float64[np.ndarray, " 3"]]:
     """The axes, and the part's principal ones."""
     offsets = part.corners - part.corners.mean(axis=0)
-    return [*np.eye(3), *np.linalg.eigh(offsets.T @ offsets)[1].T]
+    found = [*np.eye(3)]
+    found += [axis for axis in np.linalg.eigh(offsets.T @ offsets)[1].T if np.abs(axis).max() < _OWN]
+    return found
 
 
 def _offset(part: _Part, normal: Float64[np.ndarray, " 3"], place: float) -> float:

@@ -81,7 +81,8 @@ def _equations(
     free = np.flatnonzero(~known)
     row = np.full(len(known), -1, np.int32)
     row[free] = np.arange(len(free), dtype=np.int32)
-    both_ways = np.concatenate([pairs, pairs[:, ::-1]])
+    near = pairs[~known[pairs].all(axis=1)]
+    both_ways = np.concatenate([near, near[:, ::-1]])
     both_ways = both_ways[row[both_ways[:, 0]] >= 0]
     start, stop = row[both_ways[:, 0]], both_ways[:, 1]
     inner = row[stop] >= 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Float, Float64
-from scipy.optimize import least_squares
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
@@ -22,8 +21,14 @@ Kind = Literal["box", "sphere", "capsule"]
 _SAMPLES = 400
 """Points on a body's surface that primitives are fitted to and compared by, beside its corners."""
 
-_MOST_FACETS = 48
+_MOST_FACETS = 24
 """Largest facets of a body that a box is laid against; the smallest box lies against one in nearly all cases."""
+
+_STEPS, _STILL = 40, 1e-3
+"""Most steps of a fit; steps below this share of the farthest height end it."""
+
+_Heights = tuple[Float64[np.ndarray, " _"], Float64[np.ndarray, "_ _"]]
+"""Each point's height over a primitive (metres), and how that changes with each of the primitive's values."""
 
 _TURNS: Final = np.array(
     [turn for p in permutations(range(3)) for s in product((1, -1), repeat=3) if np.linalg.det(turn := np.eye(3)[list(p)] * s) > 0]
@@ -45,23 +50,36 @@ class Fit:
 
 def best_fit(points: Corners, *, volume_error: float, distance: float) -> Primitive | None:
     """The box, sphere or capsule nearest to the points' hull, if it is not farther from it than these shares; else None."""
-    fits = [fit(points, kind) for kind in _plausible(points)]
+    body = _Body(points)
+    fits = [body.fit(kind) for kind in _plausible(body.corners)]
     good = [found for found in fits if found.volume_error <= volume_error and found.distance <= distance]
     return min(good, key=lambda found: found.distance).primitive if good else None
 
 
 def fit(points: Float[np.ndarray, "n 3"], kind: Kind) -> Fit:
     """The primitive of this kind nearest to the points' hull: the smallest box around it; a sphere or capsule by least squares."""
-    hull = hull_mesh(thickened(points))
-    corners = hull.positions.astype(np.float64)
-    surface = np.concatenate([corners, spread_points(hull, _SAMPLES)])
-    fitted = _fit_box(corners) if kind == "box" else _fit_sphere(surface) if kind == "sphere" else _fit_capsule(surface)
-    volume = hull_volume(corners)
-    return Fit(
-        primitive=fitted,
-        volume_error=abs(primitive_volume(fitted) / volume - 1),
-        distance=float(np.abs(heights_over(fitted, surface)).max()) / hull.diagonal,
-    )
+    return _Body(points).fit(kind)
+
+
+class _Body:
+    """The points' hull, made ready to fit primitives to it."""
+
+    def __init__(self, points: Float[np.ndarray, "n 3"]) -> None:
+        hull = hull_mesh(thickened(points))
+        self.corners, self._diagonal = hull.positions.astype(np.float64), hull.diagonal
+        self._surface = np.concatenate([self.corners, spread_points(hull, _SAMPLES)])
+        self._volume = hull_volume(self.corners)
+
+    def fit(self, kind: Kind) -> Fit:
+        if kind == "box":
+            fitted = _fit_box(self.corners)
+        else:
+            fitted = _fit_sphere(self._surface) if kind == "sphere" else _fit_capsule(self._surface)
+        return Fit(
+            primitive=fitted,
+            volume_error=abs(primitive_volume(fitted) / self._volume - 1),
+            distance=float(np.abs(heights_over(fitted, self._surface)).max()) / self._diagonal,
+        )
 
 
 def primitive_volume(primitive: Primitive) -> float:
@@ -152,11 +170,12 @@ def _box_along(corners: Corners, axes: Float64[np.ndarray, "3 3"]) -> Primitive:
 def _fit_sphere(surface: Float64[np.ndarray, "n 3"]) -> Primitive:
     start = (surface.min(axis=0) + surface.max(axis=0)) / 2
 
-    def heights(values: Float64[np.ndarray, " 4"]) -> Float64[np.ndarray, " n"]:
-        return np.linalg.norm(surface - values[:3], axis=1) - values[3]
+    def heights(values: Float64[np.ndarray, " 4"]) -> _Heights:
+        away = surface - values[:3]
+        length = np.linalg.norm(away, axis=1)
+        return length - values[3], np.column_stack([-away / np.maximum(length, 1e-30)[:, None], np.full(len(away), -1.0)])
 
-    radius = float(np.linalg.norm(surface - start, axis=1).mean())
-    found = least_squares(heights, [*start, radius], x_scale=radius).x
+    found = _least_squares(heights, np.array([*start, np.linalg.norm(surface - start, axis=1).mean()]))
     return _primitive("sphere", found[:3], np.full(3, 2 * abs(found[3])), Rotation.identity())
 
 
@@ -168,16 +187,36 @@ def _fit_capsule(surface: Float64[np.ndarray, "n 3"]) -> Primitive:
     middle = (surface.min(axis=0) + surface.max(axis=0)) / 2
     arm = axes[long] * max(extents[long] / 2 - radius, 0.01 * radius)
 
-    def heights(values: Float64[np.ndarray, " 7"]) -> Float64[np.ndarray, " n"]:
+    def heights(values: Float64[np.ndarray, " 7"]) -> _Heights:
         start, along = values[:3], values[3:6] - values[:3]
-        share = np.clip((surface - start) @ along / max(float(along @ along), 1e-30), 0, 1)
-        return np.linalg.norm(surface - start - share[:, None] * along, axis=1) - values[6]
+        share = np.clip((surface - start) @ along / max(float(along @ along), 1e-30), 0, 1)[:, None]
+        away = surface - start - share * along
+        length = np.linalg.norm(away, axis=1)
+        toward = -away / np.maximum(length, 1e-30)[:, None]
+        return length - values[6], np.column_stack([(1 - share) * toward, share * toward, np.full(len(away), -1.0)])
 
-    found = least_squares(heights, [*(middle - arm), *(middle + arm), radius], x_scale=radius).x
+    found = _least_squares(heights, np.array([*(middle - arm), *(middle + arm), radius]))
     along = found[3:6] - found[:3]
     length, diameter = float(np.linalg.norm(along)), 2 * abs(float(found[6]))
     turn = Rotation.align_vectors([along * (1 if along[1] >= 0 else -1)], [(0.0, 1.0, 0.0)])[0] if length > 0 else Rotation.identity()
     return _primitive("capsule", (found[:3] + found[3:6]) / 2, np.array([diameter, length + diameter, diameter]), turn)
+
+
+def _least_squares(heights: Callable[[Float64[np.ndarray, " k"]], _Heights], start: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    """The values with the least sum of squared heights near the first ones (Levenberg 1944, Marquardt 1963)."""
+    values, damping = start, 1e-3
+    away, slopes = heights(values)
+    for _ in range(_STEPS):
+        square = slopes.T @ slopes
+        step = np.linalg.lstsq(square + damping * np.diag(np.diag(square)), -slopes.T @ away, rcond=None)[0]
+        next_away, next_slopes = heights(values + step)
+        better = float(next_away @ next_away) < float(away @ away)
+        damping *= 0.2 if better else 10
+        if better:
+            values, away, slopes = values + step, next_away, next_slopes
+        if np.abs(step).max() < _STILL * np.abs(away).max():
+            break
+    return values
 
 
 def _primitive(kind: Kind, center: Float64[np.ndarray, " 3"], size: Float64[np.ndarray, " 3"], turn: Rotation) -> Primitive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt32
-from scipy.sparse import coo_array, csc_array
+from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.linalg import splu
 
 _ITERATIONS = 5
@@ -54,23 +54,27 @@ def as_rigid_as_possible(
     corners = triangles.astype(np.int64)
     weights = _half_cotangents(lying)
     solve = splu(_stiffness(corners, weights, len(start)), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve
-    edges = np.roll(lying, -1, axis=1) - lying
-    points = start
+    turns = _turn_sums(corners, weights, lying, len(start))
+    loads = turns.conj().T
+    points = start @ (1, 1j)
     for _ in range(_ITERATIONS):
-        flat = points[np.roll(corners, -1, axis=1)] - points[corners]
-        cos = np.einsum("tk,tkc,tkc->t", weights, flat, edges)
-        sin = np.einsum("tk,tk->t", weights, flat[..., 1] * edges[..., 0] - flat[..., 0] * edges[..., 1])
-        length = np.maximum(np.hypot(cos, sin), 1e-300)
-        cos, sin = (cos / length)[:, None], (sin / length)[:, None]
-        pull = weights[..., None] * np.stack(
-            [cos * edges[..., 0] - sin * edges[..., 1], sin * edges[..., 0] + cos * edges[..., 1]], axis=-1
-        )
-        load = np.zeros_like(points)
-        for axis in range(2):
-            load[:, axis] = np.bincount(np.roll(corners, -1, axis=1).ravel(), pull[..., axis].ravel(), len(points))
-            load[:, axis] -= np.bincount(corners.ravel(), pull[..., axis].ravel(), len(points))
-        points = solve(load)
-    return points
+        turn = np.asarray(turns @ points)
+        load = np.asarray(loads @ (turn / np.maximum(np.abs(turn), 1e-300)))
+        points = solve(np.stack([load.real, load.imag], axis=1)) @ (1, 1j)
+    return np.stack([points.real, points.imag], axis=1)
+
+
+def _turn_sums(
+    triangles: Int64[np.ndarray, "triangles 3"],
+    weights: Float64[np.ndarray, "triangles 3"],
+    lying: Float64[np.ndarray, "triangles 3 2"],
+    vertices: int,
+) -> csr_array:
+    """The matrix that takes flat positions, as complex numbers, to each triangle's weighted sum of edges over undeformed edges: its angle
+    is the turn that fits best. Its conjugate transpose takes turns to the loads that they put on the vertices."""
+    pull = weights * ((np.roll(lying, -1, axis=1) - lying) @ (1, -1j))
+    starts = np.arange(0, 3 * len(triangles) + 1, 3)
+    return csr_array(((np.roll(pull, 1, axis=1) - pull).ravel(), triangles.ravel(), starts), shape=(len(triangles), vertices))
 
 
 def stretches(lying: Float64[np.ndarray, "n 3 2"], corners: Float64[np.ndarray, "n 3 2"]) -> Float64[np.ndarray, "n 2"]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Float64, Int32, UInt8
 
 from kiln.asset import Mesh
-from kiln.geometry.collapse import Collapsing
-from kiln.geometry.manifold import split_non_manifold
-from kiln.geometry.topology import find_edges, has_repeated_corner, welded_points
+from kiln.geometry.subset import Subset
+from kiln.geometry.topology import find_edges
 from kiln.geometry.vectors import face_vectors
-from kiln.kernels.weld import equal_rows
 
 _COLOR_ERROR = 25.0
 """At weight 1 colour that errs from black to white counts like a surface that is this many times the result's mean squared edge away, all
@@ -27,49 +25,21 @@ def simplify_keeping(mesh: Mesh, *, triangles: int, color_weight: float = 1.0) -
     """
     if mesh.triangle_count <= triangles:
         return mesh
-    index, points, faces = _surface(mesh)
-    wedges, vertices = _wedges(mesh, index)
-    at = np.empty(len(points), np.int64)
-    at[faces] = vertices[wedges]
+    subset = Subset.of(mesh)
     anchors = None
     if mesh.colors is not None and color_weight > 0:
-        proper = replace(mesh, triangles=mesh.triangles[index])
-        anchors = color_weight**2 * _color_anchors(proper, mesh.colors, faces, len(points), budget=triangles)
-    collapsing = Collapsing(
-        points.astype(np.float64),
-        faces,
-        wedges=wedges,
-        uvs=None if mesh.uvs is None else mesh.uvs[vertices].astype(np.float64),
-        anchors=anchors,
-        importance=None if mesh.importance is None else mesh.importance[at],
-    )
+        proper = replace(mesh, triangles=mesh.triangles[subset.index])
+        anchors = color_weight**2 * _color_anchors(proper, mesh.colors, subset.faces, len(subset.points), budget=triangles)
+    collapsing = subset.collapsing(anchors=anchors)
     collapsing.to(triangles, at_any_price=True)
-    return _of_vertices(mesh, vertices[collapsing.wedges], index[collapsing.alive])
+    return subset.left(collapsing)[1]
 
 
-def _surface(
-    mesh: Mesh,
-) -> tuple[Int64[np.ndarray, " proper"], Float32[np.ndarray, "points 3"], Int32[np.ndarray, "proper 3"]]:
-    """Which triangles have three different points, the points, and those triangles over them; sheets that meet are parted."""
-    points, faces = welded_points(mesh)
-    index = np.flatnonzero(~has_repeated_corner(faces))
-    faces, origin = split_non_manifold(find_edges(faces[index], point_count=len(points)), points)
-    return index, points[origin], faces
-
-
-def _wedges(mesh: Mesh, index: Int64[np.ndarray, " proper"]) -> tuple[Int32[np.ndarray, "proper 3"], Int64[np.ndarray, " wedges"]]:
-    """The wedge at each corner of these triangles, and each wedge's vertex: a vertex where materials meet has one for each material, so
-    that the border between them is a seam.
-    """
-    corners = mesh.triangles[index].astype(np.int64)
-    if mesh.material_ids is None:
-        return corners.astype(np.int32), np.arange(mesh.vertex_count)
-    materials = np.repeat(mesh.material_ids[index].astype(np.int64), 3)
-    rows = np.stack([corners.reshape(-1), materials], axis=1)
-    wedges, count = equal_rows(rows)
-    vertices = np.empty(count, np.int64)
-    vertices[wedges] = rows[:, 0]
-    return wedges.astype(np.int32).reshape(-1, 3), vertices
+def held_points(mesh: Mesh) -> tuple[int, int]:
+    """How many of the mesh's points lie on UV seams, borders of materials or open edges, where few edges may go; and how many it has."""
+    subset = Subset.of(mesh)
+    alone = find_edges(subset.wedges, point_count=len(subset.vertices)).twins < 0
+    return len(np.unique(subset.faces.reshape(-1)[alone])), len(np.unique(subset.faces))
 
 
 def _color_anchors(
@@ -91,12 +61,3 @@ def _color_anchors(
     tensors = np.einsum("f,fcx,fcy->fxy", weight * twice / 2 * np.minimum(1, twice / edge), gradients, gradients)
     flat = np.repeat(tensors.reshape(-1, 9), 3, axis=0)
     return np.stack([np.bincount(faces.reshape(-1), column, minlength=count) for column in flat.T], axis=1).reshape(-1, 3, 3)
-
-
-def _of_vertices(mesh: Mesh, triangles: Int64[np.ndarray, "left 3"], index: Int64[np.ndarray, " left"]) -> Mesh:
-    """The mesh's vertices that these triangles use, in order; index says which of the mesh's triangles they were."""
-    used = np.zeros(mesh.vertex_count, bool)
-    used[triangles.reshape(-1)] = True
-    renumbered = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
-    material_ids = None if mesh.material_ids is None else mesh.material_ids[index]
-    return replace(mesh.take_vertices(np.flatnonzero(used), renumbered[triangles]), material_ids=material_ids)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64, UInt32
 
 from kiln.asset import Mesh
 from kiln.geometry.flatten import as_rigid_as_possible, lying_triangles, stretches
@@ -91,10 +90,27 @@ class Selection:
         """Each triangle's largest and smallest stretch; the latter negative when it lies flipped."""
         return stretches(self.layout.lying[self.triangles], self.layout.corners[self.triangles])
 
-    def sorted(self) -> tuple[Float64[np.ndarray, "some 3 2"], Int64[np.ndarray, " edges_of_groups"]]:
-        """The triangles' corners sorted by group, and where each group starts."""
-        order = np.argsort(self.group, kind="stable")
-        return self.layout.corners[self.triangles[order]], np.searchsorted(self.group[order], np.arange(self.count + 1))
+    def sorted(
+        self, chosen: Bool[np.ndarray, "some 3"] | None = None
+    ) -> tuple[Float64[np.ndarray, "points 2"], Int64[np.ndarray, " ends"]]:
+        """The triangles' corners, or those of them that are chosen, sorted by group, and where each group starts."""
+        group, points = np.repeat(self.group, 3), self.layout.corners[self.triangles].reshape(-1, 2)
+        if chosen is not None:
+            group, points = group[chosen.ravel()], points[chosen.ravel()]
+        order = np.argsort(group, kind="stable")
+        return points[order], np.searchsorted(group[order], np.arange(self.count + 1))
+
+    def on_rim(self) -> Bool[np.ndarray, "some 3"]:
+        """Which of the triangles' corners end an edge where their group ends; each vertex there has such a corner."""
+        edges, group = self.layout.edges, np.full(self.layout.edges.triangle_count, -1)
+        group[self.triangles] = self.group
+        sides = group[edges.triangles]
+        inner = self.layout.joined & (sides[:, 0] == sides[:, 1])
+        rim = np.ones((edges.triangle_count, 3), bool)
+        for side in range(2):
+            rim.reshape(-1)[edges.corners[inner, side, side]] = False
+        rim = rim[self.triangles]
+        return rim | np.roll(rim, 1, axis=1)
 
 
 def flipped(some: Selection) -> Bool[np.ndarray, " groups"]:
@@ -124,6 +140,12 @@ def doubled_triangles(corners: Float64[np.ndarray, "some 3 2"], group: Int64[np.
     return result
 
 
+def covered_share(uvs: Float32[np.ndarray, "vertices 2"], triangles: UInt32[np.ndarray, "triangles 3"], *, size: int) -> float:
+    """The share of an atlas's texels whose centre lies strictly inside a triangle."""
+    corners = uvs.astype(np.float64)[triangles] * size
+    return mark_doubled(corners, np.array([0, len(corners)]), np.zeros(len(corners), np.uint8)) / size**2
+
+
 def density_variation(some: Selection) -> Float64[np.ndarray, " groups"]:
     """Standard deviation of texel density over its mean, by area, in each group."""
     stretch, area = some.stretch, some.area
@@ -140,18 +162,17 @@ def sheared_share(some: Selection, ratio: float) -> Float64[np.ndarray, " groups
 
 
 def boxes(some: Selection) -> Float64[np.ndarray, "groups 2"]:
-    """Longer and shorter side of each group's smallest bounding rectangle, turned any way, metres."""
-    corners, starts = some.sorted()
+    """Longer and shorter side of each group's smallest bounding rectangle, turned any way, metres; 0 for a group without a border."""
+    points, starts = some.sorted(some.on_rim())
     full = np.diff(starts) > 0
-    points, starts = corners.reshape(-1, 2), np.r_[starts[:-1][full], len(corners)]
-    first = 3 * starts[:-1]
-    low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
-    extent = np.maximum((high - low).max(axis=1), 1e-30)
-    each = 3 * np.diff(starts)
-    scaled = ((points - np.repeat(low, each, axis=0)) / np.repeat(extent, each)[:, None]).astype(np.float32)
+    first, each = starts[:-1][full], np.diff(starts)[full]
     sides = np.zeros((some.count, 2))
-    sides[full] = [cv2.minAreaRect(scaled[3 * a : 3 * b])[1] for a, b in pairwise(starts.tolist())]
-    sides[full] *= extent[:, None]
+    if len(first):
+        low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+        extent = np.maximum((high - low).max(axis=1), 1e-30)
+        scaled = ((points - np.repeat(low, each, axis=0)) / np.repeat(extent, each)[:, None]).astype(np.float32)
+        sides[full] = [cv2.minAreaRect(scaled[a:b])[1] for a, b in zip(first.tolist(), (first + each).tolist(), strict=True)]
+        sides[full] *= extent[:, None]
     return np.sort(sides, axis=1)[:, ::-1]
 
 
@@ -163,8 +184,8 @@ def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
 def lengths(some: Selection) -> Float64[np.ndarray, " groups"]:
     """How far each group reaches along its main direction, metres."""
     corners, starts = some.sorted()
-    points = corners.reshape(-1, 2) @ (1, 1j)
-    first, each = 3 * starts[:-1], 3 * np.diff(starts)
+    points = corners @ (1, 1j)
+    first, each = starts[:-1], np.diff(starts)
     points -= np.repeat(np.add.reduceat(points, first) / each, each)
     along = (points * np.repeat(np.exp(-0.5j * np.angle(np.add.reduceat(points**2, first))), each)).real
     return np.asarray(np.maximum.reduceat(along, first) - np.minimum.reduceat(along, first))

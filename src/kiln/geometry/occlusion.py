@@ -1,12 +1,13 @@
 """What rays from the source's surface meet, averaged over its surroundings: ambient occlusion outwards, thickness inwards.
 
-Both vary slowly, so rays start from one texel of each 2 x 2 block only, and each sample is averaged over 8 x 8 blocks. The 64 samples of
-such a window share one low-discrepancy set of directions (interleaved sampling: Keller and Heidrich 2001), so the mean is nearly as good as
-if every one of them had all the rays. Over 4 x 4 blocks, noise was three times what the smaller window saved.
+Both vary slowly, so rays start from one texel of each block of 2 x 2 or more only, and each sample is averaged over 8 x 8 blocks. The 64
+samples of such a window share one low-discrepancy set of directions (interleaved sampling: Keller and Heidrich 2001), so the mean is nearly
+as good as if every one of them had all the rays. Over 4 x 4 blocks, noise was three times what the smaller window saved.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,12 +18,6 @@ from kiln.geometry.bake import Target, TexelHits
 from kiln.geometry.vectors import unit_vectors
 from kiln.kernels import in_threads, map_in_threads
 from kiln.kernels.bake import gather_openness, scatter_directions
-
-HALO = 10
-"""Rows of texels above and below that a texel's mean reaches into: what looks at some rows of a map only must give these too."""
-
-_STEP = 2
-"""Texels on a side of a block that shares rays."""
 
 _LIFT = 1e-4
 """Share of the source's diagonal that rays start off it, lest they meet the triangle they leave."""
@@ -67,15 +62,29 @@ class Rays:
         return np.tile(self.origins, (len(self.directions), 1)), self.directions.reshape(-1, 3)
 
 
+def block_side(size: int) -> int:
+    """Texels on a side of a block that shares rays, on a map of size x size: 2 up to 1024, 3 at 2048, 4 at 4096, 6 at 8192.
+
+    Larger maps show the same surface in more texels, so their blocks may have more, too. At 2048 blocks of 2 x 2 differ from 1024 rays by
+    0.011 to 0.013 rms, those of 3 x 3 by 0.013 to 0.015 for half the rays.
+    """
+    return max(2, round(2 * math.sqrt(size / 1024)))
+
+
+def halo(size: int) -> int:
+    """Rows of texels above and below that a texel's mean reaches into: what looks at some rows of a map only must give these too, and must
+    begin and end with a whole block."""
+    return (_SHARE // 2 + 1) * block_side(size)
+
+
 def openness(
     hits: TexelHits, target: Target, *, rays: int, texel_metres: float, at: TexelHits | None = None
 ) -> Float32[np.ndarray, " texels"]:
     """Share of the cosine-weighted hemisphere, 0 to 1, that is free above each texel's source point; no distance limit.
 
-    rays (a power of two) start from each 2 x 2 block; 64 times as many enter each texel's mean. texel_metres is a texel's usual side on the
-    surface. The means are those of the texels in `at`, by default those in hits. With 4 rays
-    they differ from what 1024 rays from each texel give by 0.011 to 0.013 rms on statues at 2048 texels (2 rays: 0.019, 8: 0.010), and by
-    0.017 at 1024.
+    rays (a power of two) start from each block (see block_side); 64 times as many enter each texel's mean. texel_metres is a texel's usual
+    side on the surface. The means are those of the texels in `at`, by default those in hits. With 4 rays they differ from what 1024 rays
+    from each texel give by 0.013 to 0.015 rms on statues at 2048 texels, and by 0.016 to 0.017 at 1024.
     """
 
     def free(cast: Rays) -> Float32[np.ndarray, " n"]:
@@ -104,22 +113,22 @@ def thickness(
 
 
 class _Blocks:
-    """One sample for each 2 x 2 block of the texels' rows."""
+    """One sample for each block of the texels' rows."""
 
     def __init__(self, hits: TexelHits, target: Target) -> None:
-        self.target, self.size = target, hits.size
-        self.first_row = int(hits.texel.min(initial=0)) // hits.size // _STEP * _STEP
+        self.target, self.size, self.side = target, hits.size, block_side(hits.size)
+        self.first_row = int(hits.texel.min(initial=0)) // hits.size // self.side * self.side
         height = int(hits.texel.max(initial=0)) // hits.size + 1 - self.first_row
-        self.number, self.chosen = self._choose(hits.texel, -(-height // _STEP))
+        self.number, self.chosen = self._choose(hits.texel, -(-height // self.side))
         self.starts = hits[self.chosen]
 
     def _choose(
         self, texel: Int64[np.ndarray, " texels"], height: int
     ) -> tuple[Int32[np.ndarray, "height width"], Int64[np.ndarray, " samples"]]:
         """Which sample stands for each block of texels (-1: none covered), and which texel each sample is: the block's first."""
-        width = -(-self.size // _STEP)
+        width = -(-self.size // self.side)
         row, column = np.divmod(texel, self.size)
-        cell = (row - self.first_row) // _STEP * width + column // _STEP
+        cell = (row - self.first_row) // self.side * width + column // self.side
         first = np.full(height * width, -1, np.int64)
         first[cell[::-1]] = np.arange(len(texel))[::-1]
         taken = first >= 0
@@ -136,7 +145,7 @@ class _Blocks:
         normals = np.float32(way) * unit_vectors(self.starts.source.take(mesh, self.target.normals))
         origins = points + np.float32(way * _LIFT * mesh.diagonal) * self._face_normals()
         row, column = np.divmod(self.starts.texel, self.size)
-        part = _LATTICE[(row // _STEP) % _SHARE, (column // _STEP) % _SHARE]
+        part = _LATTICE[(row // self.side) % _SHARE, (column // self.side) % _SHARE]
         square = sobol_square(_LATTICE.size * rays)
         values = np.empty(len(points), np.float32)
 
@@ -145,7 +154,7 @@ class _Blocks:
             values[some] = look(_scatter(origins[some], normals[some], square[k * rays : (k + 1) * rays]))
 
         map_in_threads(cast, range(_LATTICE.size))
-        reach = _WINDOW * _STEP * texel_metres
+        reach = _WINDOW * self.side * texel_metres
         smooth = self._gather(np.column_stack([values, points]), points, self.starts.texel, window=_SHARE, reach=reach)
         there = at.source.take(mesh, mesh.positions)
         return self._gather(np.column_stack([smooth, points]), there, at.texel, window=2, reach=reach)
@@ -169,7 +178,7 @@ class _Blocks:
         here = texel - self.first_row * self.size
 
         def gather(first: int, last: int) -> None:
-            gather_openness(here, self.size, points, samples, self.number, _STEP, window, reach, out, first, last)
+            gather_openness(here, self.size, points, samples, self.number, self.side, window, reach, out, first, last)
 
         in_threads(gather, len(points), at_least=10_000)
         return out

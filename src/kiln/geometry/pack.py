@@ -4,14 +4,16 @@ A chart is a shape on a grid of cells (2 texels at 2048): the cells that come wi
 are a full padding apart. They are placed one after the other, each at the lowest place where it fits in any quarter turn, holes included
 (bottom-left fill: Hopper and Turton 2001), the largest first. When that no longer fits, orders that are nearly so are tried.
 
-On 14 meshes this fills 60 to 74 % of the texels, 68 % on average. Finer turns (8, 16, 24) gave the same; so did preferring places where a
-chart touches more, and evolving the order of 48 tries instead of drawing 24 by chance: the charts' shapes decide, not their order.
+On 14 meshes this fills 64 to 74 % of the texels, 69 % on average. The first four orders go by four measures of size, which beats twice as
+many drawn by chance (2 % of the atlas on a tree). Finer turns (8, 16, 24) gave the same; so did preferring places where a chart touches
+more, and lifting or lowering what counts as low.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 import cv2
 import numpy as np
@@ -34,11 +36,11 @@ _TURNS = 4
 _FIRST_FILL = 0.55
 """Share of the atlas at the first try."""
 
-_STEP = 1.015
-"""How much larger the charts must be for another try: 3 % of their area."""
+_STEP = 1.007
+"""How much larger the charts must be for another try: 1.4 % of their area."""
 
-_ORDERS = 6
-"""Orders tried at a size before giving up: 10 gain 1 % of the atlas and take half as long again."""
+_ORDERS = 12
+"""Orders tried at a size before giving up: 6 lose half a percent of the atlas."""
 
 _PLACEMENTS = 600
 """Charts times orders tried at a size: of thousands of charts one order is as good as another, and each takes seconds."""
@@ -55,7 +57,7 @@ shapes fill their boxes anyway once the gaps are counted."""
 
 _TOO_MANY = "{:,} charts and the gaps between them do not fit: use a larger atlas or less padding"
 
-_JITTER = 0.3
+_JITTER = 0.1
 """How far an order strays from largest first: standard deviation of the logarithm of size."""
 
 
@@ -77,23 +79,24 @@ def pack_beyond(charts: Charts, *, size: int, padding: int, density: float) -> F
         return None
     shapes = _shapes(charts, size, padding)
     grid = shapes.at(density * _STEP * shapes.cells / size)
-    orders = _orders(grid.sizes)
-    points = grid.first_that_fits([next(orders) for _ in range(_BATCH)])
-    return None if points is None else _as_uvs(_enlarged(shapes, grid, points) / shapes.cells)
+    orders = _orders(grid)
+    found = grid.first_that_fits([next(orders) for _ in range(_BATCH)])
+    return None if found is None else _as_uvs(_enlarged(shapes, grid, found[0]) / shapes.cells)
 
 
 def _enlarged(shapes: _Shapes, grid: _Grid, points: Float64[np.ndarray, "corners 2"]) -> Float64[np.ndarray, "corners 2"]:
     """Places at the largest scale that some order of many allows, given places at a smaller one; in cells."""
     larger, refused = shapes.at(grid.scale * _STEP), 0
-    orders = _orders(grid.sizes)
+    orders = _orders(grid)
     batch = [next(orders) for _ in range(_BATCH)]
-    while refused < min(_ORDERS, _PLACEMENTS // shapes.count):
+    while refused < min(_ORDERS, max(_BATCH, _PLACEMENTS // shapes.count)):
         found = larger.first_that_fits(batch)
         if found is None:
             batch, refused = [next(orders) for _ in range(_BATCH)], refused + _BATCH
         else:
-            points, refused = found, 0
-            larger = shapes.at(larger.scale * _STEP)
+            (points, height), refused = found, 0
+            # Half of the way to where this order would fill the height, since the largest size is none of its multiples anyway.
+            larger = shapes.at(larger.scale * max(_STEP, (shapes.cells / height) ** 0.25))
     return points
 
 
@@ -111,9 +114,9 @@ def pack_at(charts: Charts, *, size: int, padding: int, density: float) -> Float
         return uvs if np.isclose(_texels_per_metre(charts, uvs, size), density, rtol=1e-3) else None
     shapes = _shapes(charts, size, padding)
     grid = shapes.at(density * shapes.cells / size)
-    orders = _orders(grid.sizes)
+    orders = _orders(grid)
     found = grid.first_that_fits([next(orders) for _ in range(_ORDERS)])
-    return None if found is None else _as_uvs(found / shapes.cells)
+    return None if found is None else _as_uvs(found[0] / shapes.cells)
 
 
 def _as_uvs(points: Float64[np.ndarray, "corners 2"]) -> Float32[np.ndarray, "corners 2"]:
@@ -152,7 +155,7 @@ def _bounds(
 def _that_fits(shapes: _Shapes, scale: float) -> tuple[_Grid, Float64[np.ndarray, "corners 2"]]:
     """A grid at about the largest scale at which the charts fit, largest first; and where they then lie, in cells."""
     grid = shapes.at(scale)
-    points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
+    points, height = grid.placed(next(_orders(grid)), limit=2 * shapes.cells)
     fit = None
     for _ in range(_SHRINKS):
         if height <= shapes.cells:
@@ -162,18 +165,21 @@ def _that_fits(shapes: _Shapes, scale: float) -> tuple[_Grid, Float64[np.ndarray
         elif fit is not None:
             return fit
         grid = shapes.at(grid.scale * float(np.sqrt(shapes.cells / height)) * 0.995)
-        points, height = grid.placed(next(_orders(grid.sizes)), limit=2 * shapes.cells)
+        points, height = grid.placed(next(_orders(grid)), limit=2 * shapes.cells)
     if fit is None:
         raise PostconditionError(_TOO_MANY.format(shapes.count))
     return fit
 
 
-def _orders(sizes: Float64[np.ndarray, " charts"]) -> Iterator[Int64[np.ndarray, " charts"]]:
-    """Largest first, then orders that are nearly so: always the same ones."""
+def _orders(grid: _Grid) -> Iterator[Int64[np.ndarray, " charts"]]:
+    """Largest first by one measure of size and another, then orders that are nearly so: always the same ones."""
+    box = grid.extents[::_TURNS].astype(np.float64)
+    sizes = (box.prod(axis=1), box.sum(axis=1), grid.areas, box.max(axis=1))
+    for size in sizes:
+        yield np.argsort(-size, kind="stable")
     random = np.random.default_rng(0)
-    yield np.argsort(-sizes, kind="stable")
-    while True:
-        yield np.argsort(-sizes * np.exp(_JITTER * random.standard_normal(len(sizes))), kind="stable")
+    for size in cycle(sizes[:3]):
+        yield np.argsort(-size * np.exp(_JITTER * random.standard_normal(len(size))), kind="stable")
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,9 +197,9 @@ class _Grid:
     cells: int
 
     @property
-    def sizes(self) -> Float64[np.ndarray, " charts"]:
-        """The longer side of each chart's bounding box, cells."""
-        return self.extents[: len(self.extents) // _TURNS].max(axis=1).astype(np.float64)
+    def areas(self) -> Float64[np.ndarray, " charts"]:
+        """How many cells each chart takes, its share of the gaps included."""
+        return np.add.reduceat(self.runs[:, 2], self.start[:-1])[::_TURNS].astype(np.float64)
 
     def placed(self, order: Int64[np.ndarray, " charts"], *, limit: int) -> tuple[Float64[np.ndarray, "corners 2"], float]:
         """Where the chart vertices come to lie, in cells, and the height that takes; twice the limit when it takes more than the limit."""
@@ -204,8 +210,9 @@ class _Grid:
         points = self.points[at[:, 0], np.arange(len(at))] + at[:, 1:]
         return points, float(height) if height >= 0 else 2.0 * limit
 
-    def first_that_fits(self, orders: list[Int64[np.ndarray, " charts"]]) -> Float64[np.ndarray, "corners 2"] | None:
-        """Where the chart vertices lie by the first of these orders with which the charts fit the square; None if there is none."""
+    def first_that_fits(self, orders: list[Int64[np.ndarray, " charts"]]) -> tuple[Float64[np.ndarray, "corners 2"], float] | None:
+        """Where the chart vertices lie by the first of these orders with which the charts fit the square, and the height that takes; None
+        if there is none."""
         tried: dict[int, tuple[Float64[np.ndarray, "corners 2"], float]] = {}
 
         def attempt(first: int, last: int) -> None:
@@ -213,7 +220,7 @@ class _Grid:
                 tried[number] = self.placed(orders[number], limit=self.cells)
 
         in_threads(attempt, len(orders))
-        return next((points for points, height in (tried[k] for k in range(len(orders))) if height <= self.cells), None)
+        return next((tried[k] for k in range(len(orders)) if tried[k][1] <= self.cells), None)
 
 
 class _Shapes:
@@ -241,25 +248,20 @@ class _Shapes:
 
     def at(self, scale: float) -> _Grid:
         """The charts at a scale, cells a metre."""
-        turned = [self._at_corner(_turned(self.points * scale, turn * np.pi / 2)) for turn in range(_TURNS)]
-        made: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
-
-        def make(first: int, last: int) -> None:
-            for turn in range(first, last):
-                made[turn] = self._runs(turned[turn])
-
-        in_threads(make, _TURNS)
-        runs, starts, extents = zip(*(made[turn] for turn in range(_TURNS)), strict=True)
-        offsets = np.cumsum([0] + [len(r) for r in runs])
-        start = np.concatenate([s[:-1] + offset for s, offset in zip(starts, offsets, strict=False)] + [offsets[-1:]])
-        return _Grid(scale, np.stack(turned), self.vertex_chart, np.concatenate(runs), start, np.concatenate(extents), self.cells)
+        points = self._at_corner(self.points * scale)
+        runs, start, extents = self._runs(points)
+        turned = [points]
+        for turn in range(_TURNS - 1):
+            heights = extents[turn::_TURNS, 1][self.vertex_chart]
+            turned.append(np.stack([heights - turned[-1][:, 1], turned[-1][:, 0]], axis=1))
+        return _Grid(scale, np.stack(turned), self.vertex_chart, runs, start, extents, self.cells)
 
     def _runs(
         self, points: Float64[np.ndarray, "corners 2"]
-    ) -> tuple[Int32[np.ndarray, "runs 3"], Int64[np.ndarray, " starts"], Int32[np.ndarray, "charts 2"]]:
-        """The charts as runs of cells, where each chart's start, and the charts' widths and heights."""
-        start, extents = np.zeros(self.count + 1, np.int64), np.empty((self.count, 2), np.int32)
-        room = 1 << 15
+    ) -> tuple[Int32[np.ndarray, "runs 3"], Int64[np.ndarray, " starts"], Int32[np.ndarray, "shapes 2"]]:
+        """The charts in every turn as runs of cells, where each turn's start, and their widths and heights."""
+        start, extents = np.zeros(_TURNS * self.count + 1, np.int64), np.empty((_TURNS * self.count, 2), np.int32)
+        room = 1 << 17
         while True:
             runs = np.empty((room, 3), np.int32)
             used = shape_runs(points, self.rim, self.rim_start, self.radius, runs, start, extents)

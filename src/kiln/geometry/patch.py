@@ -52,7 +52,9 @@ def round_patches(mesh: Mesh, *, first: int) -> Mesh:
             return mesh
         fine = grown
         for _ in range(_FLIPS):
-            fine = _flipped(fine, first, mesh.vertex_count)
+            before, fine = fine, _flipped(fine, first, mesh.vertex_count)
+            if fine is before:
+                break
     if fine is mesh:
         return mesh
     faired = _faired(fine, first)
@@ -127,8 +129,8 @@ def _flipped(mesh: Mesh, first: int, old_vertices: int) -> Mesh:
     excess = _angle(points, tips[0], *ends) + _angle(points, tips[1], *ends) - np.pi
     # Between two vertices of the rim an edge may exist already, outside the patch.
     able = (excess > _FLAT_ENOUGH) & ((tips[0] >= old_vertices) | (tips[1] >= old_vertices))
-    able &= ~_joined(corners, tips, mesh.vertex_count)
     rows = np.flatnonzero(able)
+    rows = rows[~_joined(corners, [tip[rows] for tip in tips], mesh.vertex_count)]
     rows = rows[_alone(inner.half_edges[rows], excess[rows], len(corners) // 3)]
     if not len(rows):
         return mesh
@@ -149,7 +151,11 @@ def _angle(
 
 def _joined(corners: UInt32[np.ndarray, " corners"], tips: list[UInt32[np.ndarray, " n"]], vertex_count: int) -> Bool[np.ndarray, " n"]:
     """Which pairs of tips an edge of the patches joins already."""
-    pairs = [corners.astype(np.int64), np.roll(corners.reshape(-1, 3), -1, axis=1).reshape(-1).astype(np.int64)]
+    is_tip = np.zeros(vertex_count, bool)
+    is_tip[tips[0]] = is_tip[tips[1]] = True
+    starts, stops = corners, np.roll(corners.reshape(-1, 3), -1, axis=1).reshape(-1)
+    between = is_tip[starts] & is_tip[stops]
+    pairs = [end[between].astype(np.int64) for end in (starts, stops)]
     keys = [np.minimum(*ends) * vertex_count + np.maximum(*ends) for ends in (pairs, [tip.astype(np.int64) for tip in tips])]
     return np.isin(keys[1], keys[0])
 

@@ -22,7 +22,7 @@ _SUBDIVIDED = 4.2
 """Quads that come out for each face asked for: four, and 2 to 6 % more on a knot, a ball and an animal at 500 to 5,000 faces."""
 
 _TRIES = 3
-"""Of asking for a few less, which comes out differently: of 8 meshes with one or two non-manifold edges 3 came out without."""
+"""Of asking for a few less, which comes out differently: often without the one or two non-manifold edges that there were."""
 
 _NEXT = 0.95
 """Times as many quads are asked for next."""

@@ -47,7 +47,7 @@ def connected_classes(pairs: Int64[np.ndarray, "pairs 2"], count: int) -> Int64[
     """The connected class of each of count nodes that these pairs join, numbered in order of their lowest node."""
     narrow = pairs.astype(np.int32)
     parents, labels = np.arange(count, dtype=np.int32), np.empty(count, np.int32)
-    join_pairs(parents, narrow[:, 0], narrow[:, 1])
+    join_pairs(parents, *np.ascontiguousarray(narrow.T))
     number_sets(parents, labels)
     return labels.astype(np.int64)
 

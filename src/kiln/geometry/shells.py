@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 from kiln.asset import Mesh
 from kiln.geometry.areas import triangle_areas
+from kiln.geometry.deadline import KeepGoing, without_end
 from kiln.geometry.topology import find_edges, has_repeated_corner, label_components, point_triangles
 from kiln.geometry.trace import Scene, scene_of
 from kiln.geometry.vectors import face_vectors, unit_vectors
@@ -51,7 +52,7 @@ def spread_directions(count: int) -> Float32[np.ndarray, "count 3"]:
     return np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], axis=1).astype(np.float32)
 
 
-def drop_hidden_shells(mesh: Mesh) -> tuple[Mesh, int]:
+def drop_hidden_shells(mesh: Mesh, *, keep_going: KeepGoing = without_end) -> tuple[Mesh, int]:
     """The mesh without closed parts that lie wholly inside others where no air from outside reaches them, and how many were dropped.
 
     A ball in a bottle stays, one in a closed box goes, and so does the inner wall of a closed hollow box. Mesh must be wound outward.
@@ -62,18 +63,18 @@ def drop_hidden_shells(mesh: Mesh) -> tuple[Mesh, int]:
     if not len(candidates):
         return mesh, 0
     asked = spread_over_parts(triangle_areas(mesh), labels, candidates, rays=_MOST_RAYS, ways=_WAYS, most=_SAMPLES)
-    hidden_rows = asked[_unreached(_air(mesh), asked, labels)]
+    hidden_rows = asked[_unreached(_air(mesh), asked, labels, keep_going)]
     reached = np.setdiff1d(asked, hidden_rows)
     hidden = np.setdiff1d(candidates, labels[reached])
     return mesh.take_triangles(~np.isin(labels, hidden)) if len(hidden) else mesh, len(hidden)
 
 
-def drop_hidden_faces(mesh: Mesh) -> tuple[Mesh, int]:
+def drop_hidden_faces(mesh: Mesh, *, keep_going: KeepGoing = without_end) -> tuple[Mesh, int]:
     """The mesh without the triangles that no air from outside reaches, and how many were dropped.
 
     Where parts cross, their inner pieces go and rims stay behind. The inside of a cup stays, and of a bottle: air gets there by bounces.
     """
-    hidden = _unreached(_air(mesh), np.arange(mesh.triangle_count), np.arange(mesh.triangle_count, dtype=np.int32))
+    hidden = _unreached(_air(mesh), np.arange(mesh.triangle_count), np.arange(mesh.triangle_count, dtype=np.int32), keep_going)
     return mesh.take_triangles(~hidden) if hidden.any() and not hidden.all() else mesh, int(hidden.sum())
 
 
@@ -132,7 +133,9 @@ def spread_over_parts(
     return np.unique(order[np.clip(found, first[:, None], last[:, None] - 1)])
 
 
-def _unreached(air: _Air, asked: Int64[np.ndarray, " asked"], groups: Int32[np.ndarray, " triangles"]) -> Bool[np.ndarray, " asked"]:
+def _unreached(
+    air: _Air, asked: Int64[np.ndarray, " asked"], groups: Int32[np.ndarray, " triangles"], keep_going: KeepGoing
+) -> Bool[np.ndarray, " asked"]:
     """Which of the triangles asked no air reaches: no ray from them gets out, nor to a side of another triangle that air reaches.
 
     A triangle that was not asked counts as reached, unless all that were asked of its group are not.
@@ -140,8 +143,12 @@ def _unreached(air: _Air, asked: Int64[np.ndarray, " asked"], groups: Int32[np.n
     ways = spread_directions(_WAYS)
     left = asked
     for way in ways:
+        keep_going()
         left = left[_hits(air, left, way) != -1]
-    met = np.stack([_hits(air, left, way) for way in ways], axis=1) if len(left) else np.zeros((0, len(ways)), np.int32)
+    met = np.empty((len(left), len(ways)), np.int32)
+    for column, way in enumerate(ways):
+        keep_going()
+        met[:, column] = _hits(air, left, way)
     lit = np.ones(len(groups), bool)
     lit[np.isin(groups, groups[left])] = False
     lit[np.isin(groups, groups[np.setdiff1d(asked, left)])] = True

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from kiln.asset import Mesh
+from kiln.geometry.per_mesh import once_per_mesh
 from kiln.geometry.rasterize import rasterize
 from kiln.geometry.vectors import unit_vectors
 
@@ -20,11 +21,14 @@ _VIEWS: Final = unit_vectors(np.array([(0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 0, 1
 
 def silhouette_iou(mesh: Mesh, lod: Mesh) -> float:
     """Intersection over union of the two meshes' orthographic outlines, the least of seven directions. 1 is the same."""
-    shares = []
-    for view in _VIEWS:
-        whole, coarse = (_outline(each, view, frame=mesh) for each in (mesh, lod))
-        shares.append((whole & coarse).sum() / max(1, (whole | coarse).sum()))
-    return float(min(shares))
+    coarse = (_outline(lod, view, frame=mesh) for view in _VIEWS)
+    return float(min((a & b).sum() / max(1, (a | b).sum()) for a, b in zip(_own_outlines(mesh), coarse, strict=True)))
+
+
+@once_per_mesh
+def _own_outlines(mesh: Mesh) -> list[Bool[np.ndarray, "height width"]]:
+    """Those that every LOD's are compared with."""
+    return [_outline(mesh, view, frame=mesh) for view in _VIEWS]
 
 
 def _outline(mesh: Mesh, view: Float64[np.ndarray, " 3"], *, frame: Mesh) -> Bool[np.ndarray, "height width"]:

@@ -11,12 +11,13 @@ from kiln.geometry.room import room
 _PLACES = (0.25, 0.375, 0.5, 0.625, 0.75)
 """Where cuts are tried, as shares of a chart's area from one end; across its main direction and along it."""
 
-_WORTH_CUTTING = 0.006
-"""Share of the whole surface under which a chart stays whole: cutting it can win nothing to speak of."""
+_WORTH_CUTTING = 0.003
+"""Share of the whole surface under which a chart stays whole. At 0.006 the hundred forks of a tree's twigs fill 61 % of its atlas, at
+0.003 64 %, at 0.0015 the same with more charts."""
 
-_GAIN = 0.95
-"""A cut is made when the pieces need less than this share of the room: a seam costs too. Over 14 meshes 0.88 fills 65.8 % of the atlas,
-0.94 66.4 %, 0.97 67.5 % with a third more charts."""
+_GAIN = 0.9
+"""A cut is made when the pieces need less than this share of the room: a seam costs vertices too. Over 14 meshes 0.9 fills 68.7 % of the
+atlas with 616 charts, 0.95 68.9 % with 691."""
 
 _ROUNDS = 3
 """Of cutting; each may halve the pieces of the last."""

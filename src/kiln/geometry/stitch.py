@@ -2,7 +2,7 @@
 
 Greedy, many pairs a round: each pair is laid side by side, relaxed as rigid as possible, and kept when it neither flips, overlaps nor
 stretches, and is expected to take less of the atlas than the two apart (`room`). So strips around a limb become one unrolled piece: a
-comb fills 63 % of its atlas with 69 charts, where a limit on a chart's size left it at 46 % with 99.
+comb fills 66 % of its atlas with 76 charts, where a limit on a chart's size left it at 46 % with 99.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ _MAX_DENSITY_VARIATION = 0.09
 _MAX_ABSORBED_VARIATION = 0.2
 """The same, for charts that are joined because they are slivers or too many."""
 
+MOST_VARIATION = 0.5
+"""The same, before more charts are left than were asked for."""
+
 _MAX_SHEAR, _SHEARED = 1.5, 0.02
 """At most this share of a chart's area may have a largest stretch over this many times its smallest."""
 
@@ -36,6 +39,9 @@ second in any case, lest it alone decide the scale."""
 _SPRAWLING, _WORTH_CUTTING = 0.4, 0.01
 """A chart that fills less than this share of its smallest bounding rectangle is halved, if it is at least this share of the whole
 surface."""
+
+_LENIENCIES = 4
+"""Steps in which the limit on a chart's stretch is raised until there are as few charts as were asked for."""
 
 _SMALL = 0.002
 """Share of the whole surface under which a chart is joined to a neighbour whatever the size and shape of the two."""
@@ -65,17 +71,37 @@ def stitch(layout: Layout, *, gutter: float, apart: Bool[np.ndarray, " edges"] |
 
 def absorb(layout: Layout, *, thinner_than: float, most: int | None = None) -> None:
     """Join charts that are thin (metres), and the smallest when there are more than `most`, to neighbours, even where that stretches them
-    more than `stitch` would; some may stay, such as separate parts."""
+    more than `stitch` would; some may stay, such as separate parts. If there are still more than `most`, any two are joined, those that
+    stretch least first."""
+    _absorb(layout, _MAX_ABSORBED_VARIATION, lambda charts: (boxes(charts)[:, 1] < thinner_than) | _smallest(charts, _excess(charts, most)))
+    for variation in () if most is None else np.linspace(_MAX_ABSORBED_VARIATION, MOST_VARIATION, _LENIENCIES):
+        _absorb(layout, variation, lambda charts: np.full(charts.count, _excess(charts, most) > 0), most)
+
+
+def _absorb(layout: Layout, variation: float, choose: Callable[[Selection], Bool[np.ndarray, " charts"]], most: int | None = None) -> None:
+    """Join chosen charts to neighbours as long as texel density varies by no more than this; no more of them than leaves `most`."""
     refused = np.zeros(len(layout.joined), bool)
+
+    def exceeded(both: Selection) -> Bool[np.ndarray, " pairs"]:
+        return flipped(both) | overlapping(both) | (density_variation(both) > variation)
+
     while True:
         everything = layout.everything()
-        chosen = boxes(everything)[:, 1] < thinner_than
-        excess = 0 if most is None else max(0, everything.count - most)
-        chosen[np.argsort(everything.sums(everything.area), kind="stable")[:excess]] = True
-        pairs = _pairs(layout, refused, chosen)
+        pairs = _pairs(layout, refused, choose(everything))
         if not pairs:
             return
-        _join(layout, pairs, refused, _exceeds_stretch)
+        _join(layout, pairs if most is None else pairs[: _excess(everything, most)], refused, exceeded)
+
+
+def _excess(charts: Selection, most: int | None) -> int:
+    return 0 if most is None else max(0, charts.count - most)
+
+
+def _smallest(charts: Selection, count: int) -> Bool[np.ndarray, " charts"]:
+    """Which are the smallest so many charts."""
+    chosen = np.zeros(charts.count, bool)
+    chosen[np.argsort(charts.sums(charts.area), kind="stable")[:count]] = True
+    return chosen
 
 
 def mend(layout: Layout) -> None:
@@ -190,11 +216,6 @@ def _room_limits(layout: Layout, pairs: list[_Pair], gutter: float) -> _Judge:
         return bad | ((room(both, gutter=gutter) > apart) & ~small)
 
     return exceeded
-
-
-def _exceeds_stretch(both: Selection) -> Bool[np.ndarray, " pairs"]:
-    """Which pairs flip, overlap or stretch, even when much is allowed."""
-    return flipped(both) | overlapping(both) | (density_variation(both) > _MAX_ABSORBED_VARIATION)
 
 
 def _closed(layout: Layout, pair_of: Int64[np.ndarray, " triangles"], count: int) -> Bool[np.ndarray, " pairs"]:

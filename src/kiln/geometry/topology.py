@@ -101,11 +101,12 @@ class Edges:
 
 def find_edges(triangles: Int32[np.ndarray, "triangles 3"], *, point_count: int) -> Edges:
     """The half-edges of triangles that have three different points each."""
-    half_edges = triangles.size
+    half_edges, faces = triangles.size, triangles.view()
+    faces.flags.writeable = False  # one kind of array only, or kernels are compiled twice
     order, scratch, twins = (np.empty(half_edges, np.int32) for _ in range(3))
-    sort_half_edges(triangles, np.empty(point_count + 1, np.int64), order, scratch)
+    sort_half_edges(faces, np.empty(point_count + 1, np.int64), order, scratch)
     counts = np.empty(4, np.int64)
-    pair_half_edges(triangles, order, twins, counts)
+    pair_half_edges(faces, order, twins, counts)
     edges, open_edges, non_manifold, inconsistent = (int(count) for count in counts)
     return Edges(
         triangles=triangles,
@@ -162,8 +163,9 @@ def is_duplicate(triangles: Int32[np.ndarray, "triangles 3"]) -> Bool[np.ndarray
 def label_components(triangles: Int32[np.ndarray, "triangles 3"], *, point_count: int) -> tuple[Int32[np.ndarray, " triangles"], int]:
     """The component each triangle belongs to and how many there are; triangles that share a point are in one component."""
     parents = np.arange(point_count, dtype=np.int32)
-    for k in (1, 2):
-        join_pairs(parents, triangles[:, 0], triangles[:, k])
+    first, *others = np.ascontiguousarray(triangles.T)
+    for other in others:
+        join_pairs(parents, first, other)
     labels = np.empty(point_count, np.int32)
     number_sets(parents, labels)
     used = np.zeros(point_count, bool)

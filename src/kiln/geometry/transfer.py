@@ -25,7 +25,8 @@ def with_attributes_of(surface: Mesh, source: Mesh, tree: TriangleTree) -> Mesh:
     plane is continued where a corner lies on another chart; there vertices are split. Normals and tangents are left out.
     """
     nearest = tree.nearest(surface.positions.astype(np.float64))
-    middles = surface.positions.astype(np.float64)[surface.triangles].mean(axis=1)
+    has_charts = not (source.uvs is None and source.lightmap_uvs is None and source.material_ids is None)
+    middles = surface.positions.astype(np.float64)[surface.triangles if has_charts else surface.triangles[:0]].mean(axis=1)
     owner = tree.nearest(middles).triangle
 
     def taken(array: Shaped[np.ndarray, "..."] | None) -> Shaped[np.ndarray, "..."] | None:

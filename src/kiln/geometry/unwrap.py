@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from kiln.asset import Mesh
 from kiln.errors import BackendError, PostconditionError
@@ -15,14 +15,13 @@ from kiln.geometry.areas import flat_areas, triangle_areas, uv_areas
 from kiln.geometry.atlas import Atlas, atlas_size, denser, lay_out
 from kiln.geometry.box_uv import box_axes, box_corners, box_joined
 from kiln.geometry.importance import detail_levels, wanted_detail
-from kiln.geometry.layout import Layout, boxes, new_layout
+from kiln.geometry.layout import Layout, boxes, covered_share, new_layout
+from kiln.geometry.lightmap import Lightmap, lightmap_measures, lightmap_uvs
 from kiln.geometry.normals import crease_groups, smooth_normals
-from kiln.geometry.pack import pack
-from kiln.geometry.rasterize import rasterize_uvs
 from kiln.geometry.room import atlas_side
 from kiln.geometry.seams import InnerEdges, inner_edges
 from kiln.geometry.split_charts import split_charts
-from kiln.geometry.stitch import absorb, mend, stitch
+from kiln.geometry.stitch import MOST_VARIATION, absorb, mend, stitch
 from kiln.geometry.straighten import straighten
 from kiln.geometry.tangents import add_tangents
 from kiln.geometry.weld import weld_classes
@@ -37,7 +36,7 @@ _Cut = Literal["auto", "xatlas", "box", "loose"]
 _LADDER: tuple[_Cut, ...] = ("box", "loose")
 """What is tried when the method asked for gives no sound atlas."""
 
-_SLIVER = 4
+SLIVER = 4
 """Texels: a chart less wide than this is more gutter than chart, and a bake's filters see nothing of it."""
 
 _LEAST_AREA = 1e-6
@@ -46,20 +45,8 @@ _LEAST_AREA = 1e-6
 _GOOD_FILL = 0.64
 """Share of the atlas under which charts are cut finer, and kept so if that fills it better."""
 
-_LEAST_LIGHTMAP = 0.2
-"""Share of a lightmap that charts must fill: where gaps take all the room, charts are less than a texel wide."""
-
-_SLAB = 1024
-"""Rows of the atlas that are rasterized at a time, to count its texels: 8192 at once would take a gigabyte."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lightmap:
-    """A second layout for baked light."""
-
-    size: int
-    padding: int
-    """Texels."""
+_FINER_GAIN = 0.95
+"""Share of a chart's room that its pieces may need when charts are cut finer: every twentieth of a chart then is worth a seam."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,12 +94,11 @@ def unwrap(
     detail = wanted_detail(mesh, edges, front_weight=front_weight, face_weight=face_weight)
     if density is not None:
         size = atlas_size(area, density=density)
-    cutter = _Cutter(mesh, edges, detail, padding / size, _SLIVER / size, max_charts, time_limit_s)
+    cutter = _Cutter(mesh, edges, detail, padding / size, SLIVER / size, max_charts, time_limit_s)
     notes: list[str] = []
     for cut in (method, *(rung for rung in _LADDER if rung != method)):
         try:
-            layout = cutter.cut(cut, notes)
-            atlas = lay_out(layout, mesh, size=size, padding=padding, density=density, detail=detail)
+            layout, atlas = cutter.laid_out(cut, notes, size=size, padding=padding, density=density)
             if cut == "auto" and density is None and max_charts is None and atlas.fill < _GOOD_FILL:
                 layout, atlas = _finer(cutter, layout, atlas, padding)
             break
@@ -120,7 +106,7 @@ def unwrap(
             if cut == _LADDER[-1]:
                 raise
             notes.append(f"method {cut} gave no sound atlas ({error})")
-    notes += _too_many(atlas, max_charts)
+    notes += _too_many(atlas, edges, max_charts)
     result = _dressed(mesh, atlas, lightmap, notes)
     return Unwrapped(mesh=result, size=atlas.size, measures=_measures(layout, atlas, result, lightmap), notes=tuple(notes))
 
@@ -133,10 +119,16 @@ def _area_to_lay(mesh: Mesh) -> float:
     return area
 
 
-def _too_many(atlas: Atlas, max_charts: int | None) -> list[str]:
+def _too_many(atlas: Atlas, edges: InnerEdges, max_charts: int | None) -> list[str]:
+    """What is to be said when there are more charts than were asked for."""
     if max_charts is None or atlas.charts.count <= max_charts:
         return []
-    return [f"{atlas.charts.count:,} charts, not {max_charts:,}: fewer would stretch too much, or are separate parts"]
+    parts = int(edges.charts(np.ones(len(edges.lengths), bool)).max()) + 1
+    if atlas.charts.count == parts:
+        why = "the mesh has that many separate parts"
+    else:
+        why = f"fewer would lie over themselves or vary in texel density by more than {MOST_VARIATION:.0%} inside a chart"
+    return [f"{atlas.charts.count:,} charts, not {max_charts:,}: {why}"]
 
 
 def _finer(cutter: _Cutter, layout: Layout, atlas: Atlas, padding: int) -> tuple[Layout, Atlas]:
@@ -175,10 +167,22 @@ class _Cutter:
         absorb(layout, thinner_than=self.sliver * atlas_side(layout), most=self.max_charts)
         return layout
 
+    def laid_out(self, method: _Cut, notes: list[str], *, size: int, padding: int, density: float | None) -> tuple[Layout, Atlas]:
+        """Charts, and their atlas. When triangles that had to be cut loose there make more charts than were asked for, as many fewer are
+        cut."""
+        layout = self.cut(method, notes)
+        count = layout.everything().count
+        atlas = lay_out(layout, self.mesh, size=size, padding=padding, density=density, detail=self.detail)
+        loose = atlas.charts.count - count
+        if self.max_charts is None or not count <= self.max_charts < atlas.charts.count or loose >= self.max_charts:
+            return layout, atlas
+        layout = replace(self, max_charts=self.max_charts - loose).cut(method, [])
+        return layout, lay_out(layout, self.mesh, size=size, padding=padding, density=density, detail=self.detail)
+
     def finer(self, layout: Layout) -> Layout | None:
-        """The layout with every cut that wins any room at all, or None where there is none."""
+        """The layout with more cuts, or None where none wins room."""
         more = replace(layout, joined=layout.joined.copy(), corners=layout.corners.copy())
-        split_charts(more, gutter=self.gutter, gain=1.0)
+        split_charts(more, gutter=self.gutter, gain=_FINER_GAIN)
         if (more.joined == layout.joined).all():
             return None
         straighten(more)
@@ -226,27 +230,11 @@ class _Cutter:
 def _dressed(mesh: Mesh, atlas: Atlas, lightmap: Lightmap | None, notes: list[str]) -> Mesh:
     """The mesh split into the atlas's vertices, with its UVs, normals and tangents."""
     charts = atlas.charts
-    split = replace(mesh.take_vertices(charts.vertex, charts.triangles), uvs=atlas.uvs, lightmap_uvs=_lightmap_uvs(atlas, lightmap, notes))
+    split = replace(
+        mesh.take_vertices(charts.vertex, charts.triangles), uvs=atlas.uvs, lightmap_uvs=lightmap_uvs(atlas.charts, lightmap, notes)
+    )
     groups = crease_groups(split, split.triangles.astype(np.int32))
     return add_tangents(replace(split, normals=smooth_normals(split, groups=groups)))
-
-
-def _lightmap_uvs(atlas: Atlas, lightmap: Lightmap | None, notes: list[str]) -> Float32[np.ndarray, "corners 2"] | None:
-    """The same charts packed for another size and gap, evenly dense; with less padding where they do not fit."""
-    padding = 0 if lightmap is None else lightmap.padding
-    while lightmap is not None and padding:
-        try:
-            second = replace(atlas, uvs=pack(atlas.charts, size=lightmap.size, padding=padding))
-        except PostconditionError:
-            second = None
-        if second is not None and second.fill > _LEAST_LIGHTMAP:
-            if padding < lightmap.padding:
-                notes.append(f"lightmap UVs: {padding} texels of padding instead of {lightmap.padding}, for want of room")
-            return second.uvs
-        padding //= 2
-    if lightmap is not None:
-        notes.append(f"no lightmap UVs: {atlas.charts.count:,} charts do not fit {lightmap.size} texels; use a larger lightmap")
-    return None
 
 
 def _measures(layout: Layout, atlas: Atlas, mesh: Mesh, lightmap: Lightmap | None) -> dict[str, float]:
@@ -258,20 +246,9 @@ def _measures(layout: Layout, atlas: Atlas, mesh: Mesh, lightmap: Lightmap | Non
     texels = boxes(layout.everything())[:, 1] * atlas.factor * mean
     measures = {
         "charts": float(atlas.charts.count),
-        "utilization": covered_share(mesh, size=atlas.size),
+        "utilization": covered_share(atlas.uvs, mesh.triangles, size=atlas.size),
         "texel_density_px_per_m": float(np.average(density, weights=space)),
         "texel_density_cv": scale / mean,
-        "slivers": float((texels < _SLIVER).sum()),
+        "slivers": float((texels < SLIVER).sum()),
     }
-    if lightmap is not None and mesh.lightmap_uvs is not None:
-        measures["lightmap_utilization"] = covered_share(replace(mesh, uvs=mesh.lightmap_uvs), size=lightmap.size)
-    return measures
-
-
-def covered_share(mesh: Mesh, *, size: int) -> float:
-    """The islands' share of all texels."""
-    count = 0
-    for first in range(0, size, _SLAB):
-        rows = (first, min(size, first + _SLAB))
-        count += int((rasterize_uvs(mesh, width=size, height=size, rows=rows).triangle >= 0).sum())
-    return count / size**2
+    return measures | lightmap_measures(mesh, lightmap)

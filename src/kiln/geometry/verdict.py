@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64, Int32
 
 from kiln.asset import Mesh
 from kiln.geometry.areas import triangle_areas
+from kiln.geometry.buried import buried_share
 from kiln.geometry.rebuild import measure_sides
 from kiln.geometry.topology import find_edges, has_repeated_corner, label_components, point_triangles
 from kiln.geometry.triangle_tree import TriangleTree
@@ -27,7 +28,7 @@ _TORN = 0.05
 _SOLID = 0.6
 """Share of the torn surface that must have an inside: a heap of leaves is no solid, and rebuilding would leave nothing of it."""
 
-_BURIED = 0.5
+BURIED = 0.5
 """Share of the surface that may lie inside the rest: two balls 0.7 radii apart have 0.32, eight in such a row 0.56. Beyond it most of the
 budget would go to what nobody sees; below it parts that cross stay as sharp as they were made."""
 
@@ -73,10 +74,9 @@ def judge(mesh: Mesh, *, always: bool = False) -> Verdict:
         if _is_solid(mesh.take_triangles(broken)):
             return Verdict(broken=broken, reason=f"its rims are {rim / np.sqrt(area):,.0f} times as long as its size allows")
     broken = ~sheets[parts.labels]
-    if len(parts.areas) > 1 and broken.any():
-        closed = mesh if broken.all() else mesh.take_triangles(broken)
-        buried = measure_sides(closed, TriangleTree(closed)).buried
-        if buried > _BURIED:
+    if broken.any():
+        buried = buried_share(mesh if broken.all() else mesh.take_triangles(broken))
+        if buried > BURIED:
             return Verdict(broken=broken, reason=f"{buried:.0%} of it lies inside the rest")
     return Verdict(broken=np.zeros(mesh.triangle_count, bool), reason="")
 

@@ -30,6 +30,9 @@ class Placed:
     places: Float64[np.ndarray, "vertices 3"]
     """The frame's coordinates; the first ones are distances before walls."""
 
+    owners: Int64[np.ndarray, " triangles"]
+    """Which triangle of the mesh that was first cut each one is, or is a piece of."""
+
     def __post_init__(self) -> None:
         freeze_arrays(self)
 
@@ -52,7 +55,7 @@ def cut_off(placed: Placed, *, wall: int, other: int | None = None, lean: float 
     places[:, wall] = moved[point]
     if other is not None:
         places[:, other] = _pushed(beside, lean * (moved - height))[point]
-    return _cut(Placed(mesh=placed.mesh, places=places), point, wall)
+    return _cut(replace(placed, places=places), point, wall)
 
 
 def _pushed(beside: Float64[np.ndarray, " points"], by: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
@@ -108,7 +111,8 @@ def _cut(placed: Placed, point: Int64[np.ndarray, " vertices"], wall: int) -> Pl
     places = np.concatenate([placed.places, new])
     rows, left = _pieces(triangles[through], height, middles, places)
     owner = np.concatenate([np.flatnonzero(whole), through[rows]])
-    return _compact(split, places, np.concatenate([triangles[whole], left]), owner)
+    made, kept, order = _compact(split, places, np.concatenate([triangles[whole], left]), owner)
+    return Placed(mesh=made, places=kept, owners=placed.owners[order])
 
 
 def _crossings(
@@ -148,12 +152,12 @@ def _pieces(
 
 def _compact(
     mesh: Mesh, places: Float64[np.ndarray, "vertices 3"], triangles: Int64[np.ndarray, "left 3"], owner: Int64[np.ndarray, " left"]
-) -> Placed:
-    """The mesh of these triangles, in the order of those they were, without vertices that none uses."""
+) -> tuple[Mesh, Float64[np.ndarray, "used 3"], Int64[np.ndarray, " left"]]:
+    """The mesh of these triangles, in the order of those they were, without vertices that none uses; its places; and those triangles."""
     order = np.argsort(owner, kind="stable")
     used = np.zeros(mesh.vertex_count, bool)
     used[triangles.reshape(-1)] = True
     renumbered = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
     material_ids = None if mesh.material_ids is None else mesh.material_ids[owner[order]]
     left = mesh.take_vertices(np.flatnonzero(used), renumbered[triangles[order]])
-    return Placed(mesh=replace(left, material_ids=material_ids), places=places[used])
+    return replace(left, material_ids=material_ids), places[used], owner[order]

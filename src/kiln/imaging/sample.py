@@ -26,5 +26,5 @@ def sample_bilinear(
     y[: len(uvs)] = v * height - 0.5
     border = cv2.BORDER_WRAP if wrap else cv2.BORDER_REPLICATE
     # remap interpolates uint8 with 5 bits of fraction; float32 pixels give full precision.
-    sampled = cv2.remap(pixels.astype(np.float32), x.reshape(rows, _ROW), y.reshape(rows, _ROW), cv2.INTER_LINEAR, borderMode=border)
+    sampled = cv2.remap(np.asarray(pixels, np.float32), x.reshape(rows, _ROW), y.reshape(rows, _ROW), cv2.INTER_LINEAR, borderMode=border)
     return sampled.reshape(-1, channels)[: len(uvs)]

@@ -51,13 +51,17 @@ def rasterize_rows(
         scale = 1.0 / abs(double_area)
         for j in range(top, bottom + 1):
             y = j + 0.5
+            entered = False
             for i in range(left, right + 1):
                 x = i + 0.5
                 wa = eax * (y - by) - eay * (x - bx)
                 wb = ebx * (y - cy) - eby * (x - cx)
                 wc = ecx * (y - ay) - ecy * (x - ax)
                 if wa < 0 or wb < 0 or wc < 0:
+                    if entered:  # a triangle is convex: behind its last pixel of a row there is none
+                        break
                     continue
+                entered = True
                 if (wa == 0 and not keep_a) or (wb == 0 and not keep_b) or (wc == 0 and not keep_c):
                     continue
                 vb, vc = wb * scale, wc * scale
@@ -67,3 +71,37 @@ def rasterize_rows(
                     owner[j, i] = t
                     bary[j, i, 0] = vb
                     bary[j, i, 1] = vc
+
+
+@compiled
+def sample_marked(
+    points: np.ndarray, triangles: np.ndarray, number: np.ndarray, places: np.ndarray, owner: np.ndarray, bary: np.ndarray
+) -> None:
+    """Find the triangle at several places within each marked pixel.
+
+    points (V, 2) float64 as in rasterize_rows; triangles (F, 3) uint32; number (H, W) int32 row of each marked pixel in owner and bary, -1
+    for all others; places (S, 2) float64, pixels from a pixel's centre, each less than half a pixel. Written: owner (M, S) int32, filled
+    with -1: the lowest-numbered triangle there; bary (M, S, 2) float32, weights of its second and third corner.
+    """
+    height, width = number.shape
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = points[a, 0], points[a, 1]
+        bx, by = points[b, 0] - ax, points[b, 1] - ay
+        cx, cy = points[c, 0] - ax, points[c, 1] - ay
+        double_area = bx * cy - by * cx
+        if not abs(double_area) > 1e-12:
+            continue
+        top, bottom = max(0, int(np.ceil(ay + min(0.0, by, cy) - 1))), min(height - 1, int(np.floor(ay + max(0.0, by, cy))))
+        left, right = max(0, int(np.ceil(ax + min(0.0, bx, cx) - 1))), min(width - 1, int(np.floor(ax + max(0.0, bx, cx))))
+        for j in range(top, bottom + 1):
+            for i in range(left, right + 1):
+                m = number[j, i]
+                if m < 0:
+                    continue
+                for s in range(len(places)):
+                    x, y = i + 0.5 + places[s, 0] - ax, j + 0.5 + places[s, 1] - ay
+                    v, w = (x * cy - y * cx) / double_area, (bx * y - by * x) / double_area
+                    if owner[m, s] < 0 and v >= 0 and w >= 0 and v + w <= 1:
+                        owner[m, s] = t
+                        bary[m, s, 0], bary[m, s, 1] = v, w

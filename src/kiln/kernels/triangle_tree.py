@@ -1,7 +1,7 @@
 """A tree over triangles: the nearest one to a point, and what they all look like from afar.
 
 The tree is a heap: node i has the children 2 i + 1 and 2 i + 2, and its last `leaves` nodes hold equal runs of the triangles, which come
-sorted along a space-filling curve. No pointers, and built in one pass; 500k triangles take 50 ms.
+sorted so that every node's lie together. No pointers, and built in one pass; 500k triangles take 50 ms.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from kiln.kernels import compiled
 
 NODE_WIDTH = 13
 """Of a node's row: lowest and highest corner of its box, middle weighted by area, sum of the vector areas, radius about the middle."""
+
+SEARCH_RUN = 256
+"""Points that are searched for one after the other: each begins with the triangle found for the one before."""
 
 _DEPTH = 64
 """Of the stacks: a heap of 2^30 leaves is 31 deep."""
@@ -134,20 +137,27 @@ def _box_distance(nodes: np.ndarray, i: int, p: np.ndarray) -> float:
 def find_nearest(
     nodes: np.ndarray, corners: np.ndarray, points: np.ndarray, reach: float, found: np.ndarray, bary: np.ndarray, first: int, last: int
 ) -> None:
-    """For points[first:last] (N, 3) float64 the nearest triangle within reach into found (N,) int32, else -1; bary (N, 2) float32.
+    """For the runs first to last of points (N, 3) float64 the nearest triangle within reach into found (N,) int32, else -1; bary (N, 2).
 
-    Triangles are numbered as in corners; bary holds the weights of the second and third corner.
+    Triangles are numbered as in corners; bary float32 holds the weights of the second and third corner. What is found depends on the order
+    of the points only where triangles are equally near.
     """
     leaves = (len(nodes) + 1) // 2
     stack = np.empty(_DEPTH, np.int64)
-    for row in range(first, last):
+    for row in range(first * SEARCH_RUN, min(last * SEARCH_RUN, len(points))):
         p, best = points[row], reach * reach
         found[row], bary[row, 0], bary[row, 1] = -1, 0.0, 0.0
+        if row % SEARCH_RUN > 0 and found[row - 1] >= 0:
+            t = found[row - 1]
+            square, v, w = nearest_on_triangle(p, corners[t, 0], corners[t, 1], corners[t, 2])
+            if square <= best:
+                best, found[row], bary[row, 0], bary[row, 1] = square, t, v, w
         stack[0], depth = 0, 1
         while depth > 0:
             depth -= 1
             i = stack[depth]
-            if _box_distance(nodes, i, p) > best:
+            away = _box_distance(nodes, i, p)
+            if away > best or (away == best and found[row] >= 0):
                 continue
             leaf = i - leaves + 1
             if leaf < 0:

@@ -23,21 +23,26 @@ STAGES = ("simplify", "export")
 """What the child rehearses, in this order: the slowest to compile first."""
 
 MODULES = (
+    "kiln.geometry.repair",
     "kiln.geometry.simplify",
     "kiln.geometry.hulls",
+    "kiln.geometry.fit",
     "kiln.geometry.unwrap",
-    "kiln.geometry.occlusion",
-    "kiln.render.surface",
+    "kiln.render.baked_maps",
+    "kiln.render.repaint",
     "kiln.geometry.lods",
+    "kiln.geometry.place",
     "kiln.formats.package",
-    "kiln.formats.gltf_write",
-    "kiln.proof.preview",
-    "kiln.proof.measure",
-    "kiln.proof.page",
+    "kiln.formats.asset_files",
+    "kiln.proof.report_files",
+    "kiln.proof.inspect",
 )
-"""What stages import when they start; imported while the first ones work, 0.3 s of a run."""
+"""What stages import when they start; imported while the first ones work."""
 
 _MAP_TEXELS = 256
+
+_PREVIEW_PIXELS = 16
+"""Previews of their usual size would take a second of the core that the first stages share with the child."""
 
 
 class Rehearsal:
@@ -86,13 +91,15 @@ def _is_cold() -> bool:
 def rehearse(told: Callable[[str], None]) -> None:
     """Run STAGES on tiny assets, telling each one's name when it is done."""
     from kiln import stages
+    from kiln.proof.preview import photograph
 
     stages.simplify(Asset(name="rehearsal", source=_block()), triangles=100)
     told("simplify")
     square = np.full((_MAP_TEXELS, _MAP_TEXELS), 128, np.uint8)
     material = Material(base_color=np.dstack([square] * 4), normal=np.dstack([square] * 3), orm=np.dstack([square] * 3), guessed=square)
+    photograph(_square(), material, size=_PREVIEW_PIXELS)
     with tempfile.TemporaryDirectory() as folder:
-        stages.export(replace(_unwrapped(), material=material), out=Path(folder))
+        stages.export(replace(_unwrapped(), material=material), out=Path(folder), previews=False)
     told("export")
 
 

@@ -23,7 +23,7 @@ from kiln.render.camera import Camera
 from kiln.render.studio import Studio
 
 _TILE = 320
-_FINER = 2
+_FINER = 1.5
 """Views are taken this much larger and shrunk."""
 
 _GAP, _MARGIN, _HEADER, _BAND = 12, 40, 104, 40
@@ -46,7 +46,7 @@ def evidence_tiles(evidence: Evidence) -> tuple[Tile, ...]:
     if evidence.reference is None or not evidence.views:
         return ()
     look, reference = look_of(evidence.mesh, evidence.materials), evidence.reference
-    rows = map_in_threads(lambda camera: _row(compare(look, reference, camera, size=_TILE * _FINER)), _cameras(evidence.views))
+    rows = map_in_threads(lambda camera: _row(compare(look, reference, camera, size=round(_TILE * _FINER))), _cameras(evidence.views))
     views = (tile for row in rows for tile in row)
     return (*views, *(_atlas(evidence.texels) if evidence.texels is not None else ()))
 

@@ -29,14 +29,14 @@ def folded(title: str, inside: str, *, aside: str = "", unfolded: bool = False) 
     return f"<details{' open' if unfolded else ''}><summary><span>{escape(title)}</span>{beside}</summary>\n{inside}\n</details>"
 
 
-def image(pixels: UInt8[np.ndarray, "height width 3"], words: str) -> str:
-    """An img element with a JPEG inside, decoded when it comes into sight."""
+def image(pixels: UInt8[np.ndarray, "height width 3"], words: str, *, at_once: bool = False) -> str:
+    """An img element with a JPEG inside, decoded when it comes into sight, or before the page is first drawn."""
     settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
     data = base64.b64encode(encoded.tobytes()).decode("ascii")
     height, width = pixels.shape[:2]
-    lazily = 'loading="lazy" decoding="async"'
-    return f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" alt="{escape(words)}" {lazily}>'
+    when = 'decoding="sync"' if at_once else 'loading="lazy" decoding="async"'
+    return f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" alt="{escape(words)}" {when}>'
 
 
 def grid(tiles: Iterable[Tile], *, true_size: bool = False) -> str:

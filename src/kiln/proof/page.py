@@ -136,7 +136,8 @@ def key_facts(measures: Mapping[str, Value]) -> list[tuple[str, str]]:
 
 def _opening(report: Report, hero: Tile) -> str:
     return (
-        f'<header>\n<div class="hero">{image(hero.pixels, report.name)}</div>\n<div class="words">\n<h1>{escape(report.name)}</h1>\n'
+        f'<header>\n<div class="hero">{image(hero.pixels, report.name, at_once=True)}</div>\n'
+        f'<div class="words">\n<h1>{escape(report.name)}</h1>\n'
         f'<p class="verdict">{mark(passes(report))}<span>{escape(verdict(report))}</span></p>\n'
         f"{facts(key_facts(report.measures))}\n</div>\n</header>"
     )

@@ -21,7 +21,7 @@ from kiln.render.ground import Shadow, contact_shadow
 from kiln.render.view import Subject, light, prepare, shoot
 from kiln.render.wire import edge_coverage
 
-_TILE = 480
+_TILE = 420
 _GAP = 12
 _MARGIN = 48
 _HEADER = 132

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool
 
@@ -14,8 +16,9 @@ _LEAST_GUESS = 1 / 255
 
 
 def look_of(mesh: Mesh, materials: tuple[Material, ...]) -> Look:
-    """A mesh as renderers show it: with the normals and tangents they make up where a file has none."""
-    return Look(ready_for_surface(mesh, materials), materials)
+    """A mesh's colour and shading normal as renderers show it: with the normals and tangents they make up where a file has none."""
+    plain = tuple(replace(material, orm=None, emissive=None) for material in materials)  # a third of a look is spent on what nobody asks
+    return Look(ready_for_surface(mesh, materials), plain)
 
 
 class Reference:

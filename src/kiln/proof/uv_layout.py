@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64
+from jaxtyping import Float32, Float64, Int32
 
 from kiln.asset import Mesh, Value
 from kiln.geometry.areas import triangle_areas, uv_areas
+from kiln.geometry.gutter import least_gap
 from kiln.geometry.rasterize import Fragments, rasterize_uvs
 from kiln.geometry.topology import label_components
 from kiln.kernels.weld import equal_rows
@@ -112,7 +112,7 @@ def measure_layout(mesh: Mesh, *, width: int, height: int, fragments: Fragments 
         zero_area=int((np.abs(areas) < _ZERO_AREA).sum()),
         outside=int(outside[mesh.triangles].any(axis=1).sum()),
         charts=charts,
-        gutter_px=_gutter(np.where(covered, labels[fragments.triangle], -1).astype(np.int32)),
+        gutter_px=least_gap(np.where(covered, labels[fragments.triangle], -1).astype(np.int32)),
         density_mean=mean,
         density_cv=deviation / mean if mean > 0 else 0.0,
         density_p5=low,
@@ -166,34 +166,3 @@ def _sliver_share(
     np.maximum.at(high, labels, corners.max(axis=1))
     thickness = np.bincount(labels, weights=texels, minlength=count) / np.maximum((high - low).max(axis=1), 1e-9)
     return float((thickness < _THIN_TEXELS).mean()) if count else 0.0
-
-
-def _gutter(charts: Int32[np.ndarray, "height width"]) -> float | None:
-    """Fewest empty texels between two charts, from a map of the chart at each texel (-1: none).
-
-    Every empty texel is given to the nearest chart texel; where neighbours were given to different charts, those two texels are measured.
-    """
-    covered = charts >= 0
-    _, nearest = cv2.distanceTransformWithLabels((~covered).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    sites = np.flatnonzero(covered).astype(np.int32)
-    if not len(sites):
-        return None
-    site_of_label = np.zeros(len(sites) + 1, np.int32)
-    site_of_label[nearest.reshape(-1)[sites]] = sites
-    owner = charts.reshape(-1)[site_of_label][nearest]
-    here, there = (site_of_label[nearest.reshape(-1)[side]] for side in _meetings(owner))
-    if not len(here):
-        return None
-    width = charts.shape[1]
-    across, down = np.abs(here % width - there % width), np.abs(here // width - there // width)
-    return float(np.hypot(np.maximum(across - 1, 0), np.maximum(down - 1, 0)).min())
-
-
-def _meetings(owner: Int32[np.ndarray, "height width"]) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
-    """Flat indices of neighbouring texels, right and below, that belong to different charts."""
-    width = owner.shape[1]
-    flat = owner.reshape(-1)
-    right = np.flatnonzero(flat[1:] != flat[:-1])
-    right = right[right % width != width - 1]  # a row's end is no neighbour of the next row's start
-    below = np.flatnonzero(flat[width:] != flat[:-width])
-    return np.concatenate([right, below]), np.concatenate([right + 1, below + width])

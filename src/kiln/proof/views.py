@@ -15,12 +15,13 @@ from kiln.geometry.bake import SurfacePoints
 from kiln.geometry.rasterize import rasterize
 from kiln.imaging.color import linear_to_srgb
 from kiln.kernels import map_in_threads
+from kiln.kernels.bake import nearest_facing
 from kiln.proof.angles import degrees_between
 from kiln.proof.reference import Reference, look_of
 from kiln.render.camera import Camera
 from kiln.render.surface import Look
 
-SIZE: Final = 256
+SIZE: Final = 192
 """Pixels on a side of a measured view; one ray or fragment at each pixel's centre."""
 
 _CORNER_DEGREES: Final = 35.264389682754654
@@ -164,7 +165,7 @@ def _see_source(reference: Reference, camera: Camera, size: int) -> Seen:
     return Seen(
         covered=hits.hit.reshape(size, size),
         color=linear_to_srgb(surface.base_color[:, :3]),
-        normal=_turned(surface.normal, _shows_back(reference.mesh, points, camera)),
+        normal=_turned(surface.normal, _shows_back(reference.mesh, points, ways[rows])),
         guessed=reference.is_guessed(surface),
     )
 
@@ -189,8 +190,9 @@ def _turned(normals: Float32[np.ndarray, "n 3"], back: Bool[np.ndarray, " n"]) -
     return np.where(back[:, None], -normals, normals)
 
 
-def _shows_back(mesh: Mesh, points: SurfacePoints, camera: Camera) -> Bool[np.ndarray, " n"]:
-    """Whether the camera sees the back of the triangles these points lie on."""
-    corners = mesh.positions[mesh.triangles[points.triangle].reshape(-1)] @ camera.axes[:2].T.astype(np.float32)
-    a, b, c = (corners[k::3].T for k in range(3))
-    return (b[0] - a[0]) * (c[1] - a[1]) < (b[1] - a[1]) * (c[0] - a[0])
+def _shows_back(mesh: Mesh, points: SurfacePoints, ways: Float32[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+    """Whether rays that run these ways meet the back of the triangles these points lie on."""
+    count = len(points)
+    front, ignored, near = np.full(count, -1, np.int32), np.empty((count, 2), np.float32), np.full(count, np.inf, np.float32)
+    nearest_facing(-ways, mesh.positions, mesh.triangles, points.triangle, points.bary, np.zeros(count, np.float32), front, ignored, near)
+    return front < 0

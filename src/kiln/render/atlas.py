@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Bool, Float, Int64, Shaped
 
 from kiln.asset import Mesh
 from kiln.asset.freeze import freeze_arrays
@@ -42,9 +42,10 @@ class Atlas:
         """The map with these values at its nodes."""
         return values[self.owner]
 
-    def across_seams(self, values: Float[np.ndarray, "nodes channels"]) -> float:
-        """Mean difference of values, over all channels, between the two sides of the seams."""
-        first, second = self.graph.across.T
+    def across_seams(self, values: Float[np.ndarray, "nodes channels"], *, of: Bool[np.ndarray, " nodes"]) -> float:
+        """Mean difference of values, over all channels, between the two sides of the seams of which one side at least is among these nodes;
+        0 where there is none."""
+        first, second = self.graph.across[of[self.graph.across].any(axis=1)].T
         return float(np.abs(values[first] - values[second]).mean()) if len(first) else 0.0
 
 

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float32, Int64, UInt8, UInt16
 from kiln.asset import Mesh
 from kiln.geometry.bake import SurfacePoints, Target, TexelHits, TexelTracer, tangent_normals
 from kiln.geometry.curvature import mean_curvature
-from kiln.geometry.occlusion import HALO, openness, thickness
+from kiln.geometry.occlusion import block_side, halo, openness, thickness
 from kiln.geometry.vectors import unit_vectors
 from kiln.imaging.color import linear_to_srgb
-from kiln.imaging.dilate import fill_beyond
+from kiln.imaging.dilate import fill_beyond, whole_texels
 from kiln.kernels import map_in_threads
 from kiln.kernels.bake import mark_jumps
 from kiln.render.surface import Look
@@ -44,7 +44,13 @@ _GAP = 8.0
 """Neighbouring texels whose normals differ by 30 degrees, whose colours by 30 sRGB levels, or whose places on the source by eight texels'
 sides lie at an edge."""
 
-_INSIDE: Final = ((-0.1875, -0.0625), (0.0625, -0.1875), (0.1875, 0.0625), (-0.0625, 0.1875))
+_GAPS = 1e-3
+"""Share of texels that meet no source from which on the guessed map says so. A displaced cow with cracks has 0.03 %, sound sources none."""
+
+_FLAT: Final[Mapping[str, tuple[int, int, int]]] = {"normal": (128, 128, 255), "normal_16": (32768, 32768, 65535)}
+"""A texel that shows the mesh's own normal."""
+
+_INSIDE: Final = np.array([(-0.1875, -0.0625), (0.0625, -0.1875), (0.1875, 0.0625), (-0.0625, 0.1875)])
 """Where in its texel each of an edge's four samples lies, from its centre: a rotated grid, which tells four steps apart across and down.
 
 Over the middle half, because renderers interpolate between texels, which blurs by one more: over the whole texel a painted cow lost 0.5 dB
@@ -58,7 +64,7 @@ class Wanted:
 
     maps: frozenset[MapName]
     ao_rays: int
-    """From each 2 x 2 texels, a power of two; 0 for no ambient occlusion."""
+    """From each block of texels (see geometry.occlusion), a power of two; 0 for no ambient occlusion."""
 
     bits: Literal[8, 16] = 8
     """Of the normal map's copy, of curvature and of thickness; position has 16 always."""
@@ -94,6 +100,9 @@ class _Samples:
     hits: TexelHits
     values: dict[str, Float32[np.ndarray, "texels channels"]]
 
+    def __getitem__(self, rows: slice | np.ndarray) -> _Samples:
+        return _Samples(self.hits[rows], {name: found[rows] for name, found in self.values.items()})
+
 
 class Baker:
     """Bakes a mesh's maps from a source."""
@@ -105,11 +114,13 @@ class Baker:
         self.texel = float(np.median(metres[metres > 0])) if (metres > 0).any() else 1.0
         self.curvature = mean_curvature(target.mesh)[:, None] if "curvature" in wanted.maps else None
         self.covered = np.zeros((size, size), bool)
+        self.lost: list[Int64[np.ndarray, " lost"]] = []
         self.maps = {name: np.zeros((size, size, *_channels(name)), dtype) for name, dtype in self._names().items()}
 
     def run(self, progress: Callable[[float], None]) -> Baked:
         """Everything; progress is told the share of bands that are done, and may raise."""
-        rows = -(-max(_BAND // self.size, _BAND_ROWS) // 8) * 8
+        side = block_side(self.size)
+        rows = -(-max(_BAND // self.size, _BAND_ROWS) // side) * side
         firsts = range(0, self.size, rows)
         done: list[int] = []
 
@@ -121,6 +132,7 @@ class Baker:
 
         found, missed, left_out, sharpened = np.sum(map_in_threads(band, firsts), axis=0).tolist()
         fill_beyond(self.covered, list(self.maps.values()))
+        self._mark_gaps()
         cage = float(self.tracer.reach.max(initial=0))
         return Baked(maps=self.maps, found=found, missed=missed, left_out=left_out, sharpened=sharpened, cage=cage)
 
@@ -139,18 +151,34 @@ class Baker:
 
         Returns how many texels found the source, met nothing along their normal, found nothing at all, are means of several samples.
         """
-        hits = self.tracer.look((max(0, first - HALO), min(self.size, last + HALO)))
+        reach = halo(self.size) if self.wanted.ao_rays or "thickness" in self.maps else 1
+        hits = self.tracer.look((max(0, first - reach), min(self.size, last + reach)))
         edges = np.empty(0, np.int64)
         if len(hits.texel):
             beside = max(0, first - 1), min(self.size, last + 1)
             close = hits[self._rows(hits, *beside)]
             samples = _Samples(close, self._look_up(close))
+            own = samples[self._rows(close, first, last)]
             if self.wanted.supersampling:
-                samples, edges = self._sharpened(samples, beside)
-            own = self._rows(samples.hits, first, last)
-            self._write(_Samples(samples.hits[own], {name: found[own] for name, found in samples.values.items()}), hits)
-        counted = [_between(texel, first * self.size, last * self.size) for texel in (hits.texel, hits.lost, hits.left_out, edges)]
-        return np.array(counted)
+                edges = self._edges(samples, beside)
+                edges = edges[_between(edges, first * self.size, last * self.size)]
+                own, edges = self._sharpened(own, edges, (first, last))
+            self._write(own, hits)
+        self.lost.append(hits.lost[_between(hits.lost, first * self.size, last * self.size)])
+        counted = (hits.texel, hits.lost, hits.left_out, edges)
+        return np.array([_between(texel, first * self.size, last * self.size).sum() for texel in counted])
+
+    def _mark_gaps(self) -> None:
+        """Call texels guessed that met no source along their normal, if they are more than a few: they have a rim's values, stretched.
+        Those that found none at all show the mesh's own normal."""
+        gaps = np.concatenate([np.empty(0, np.int64), *self.lost])
+        if "guessed" not in self.wanted.maps or len(gaps) <= _GAPS * self.covered.sum():
+            return
+        self.maps.setdefault("guessed", np.zeros((self.size, self.size), np.uint8)).reshape(-1)[gaps] = 255
+        void = gaps[~self.covered.reshape(-1)[gaps]]
+        for name, flat in _FLAT.items():
+            if name in self.maps:
+                self.maps[name].reshape(-1, 3)[void] = flat
 
     def _rows(self, hits: TexelHits, first: int, last: int) -> slice:
         """Where the texels of rows first <= j < last stand among the hits."""
@@ -168,28 +196,27 @@ class Baker:
             values["curvature"] = hits.source.take(self.target.mesh, self.curvature)
         return values
 
-    def _sharpened(self, centres: _Samples, rows: tuple[int, int]) -> tuple[_Samples, Int64[np.ndarray, " edges"]]:
-        """The samples with those at edges replaced by the mean of four, texels added that an island covers beside their centre only; and
-        which texels these are."""
-        edges = self._edges(centres, rows)
-        parts = [self.tracer.look(rows, offset=offset, only=edges) for offset in _INSIDE]
-        texel = np.concatenate([part.texel for part in parts])
-        order = np.argsort(texel, kind="stable")
-        hits = _joined(parts, order)
-        if not len(hits.texel):
-            return centres, hits.texel
-        starts = np.flatnonzero(np.diff(hits.texel, prepend=-1))
-        finer = _Samples(hits[starts], _means(self._look_up(hits), starts))
-        return _merged(centres, finer), finer.hits.texel
-
-    def _edges(self, centres: _Samples, rows: tuple[int, int]) -> Bool[np.ndarray, "rows size"]:
+    def _edges(self, centres: _Samples, rows: tuple[int, int]) -> Int64[np.ndarray, " edges"]:
+        """Texels of these rows that differ from a neighbour, or of which only one of the two is covered, rising."""
         hits, values = centres.hits, centres.values
         number = np.full((rows[1] - rows[0], self.size), -1, np.int32)
         number.reshape(-1)[hits.texel - rows[0] * self.size] = np.arange(len(hits.texel), dtype=np.int32)
         points = hits.source.take(self.target.mesh, self.target.mesh.positions)
         edges = np.zeros(number.shape, bool)
         mark_jumps(number, values["normal"], values["base_color"], points, np.array([_TURN, _STEP, _GAP * self.texel], np.float32), edges)
-        return edges
+        return np.flatnonzero(edges) + rows[0] * self.size
+
+    def _sharpened(
+        self, centres: _Samples, edges: Int64[np.ndarray, " edges"], rows: tuple[int, int]
+    ) -> tuple[_Samples, Int64[np.ndarray, " finer"]]:
+        """The samples with those of edges replaced by the mean of four, texels added that an island covers beside their centre only; and
+        which texels these are."""
+        hits = self.tracer.look_within(edges, _INSIDE, rows)
+        if not len(hits.texel):
+            return centres, hits.texel
+        starts = np.flatnonzero(np.diff(hits.texel, prepend=-1))
+        finer = _Samples(hits[starts], _means(self._look_up(hits), starts))
+        return _merged(centres, finer), finer.hits.texel
 
     def _write(self, samples: _Samples, around: TexelHits) -> None:
         """Encode these texels into the maps; around are the texels, of more rows, that averages are taken over."""
@@ -205,7 +232,7 @@ class Baker:
         wrote |= {"curvature": lambda: self._curvature(values["curvature"]), "position": lambda: self._position(hits)}
         wrote |= {"thickness": lambda: self._thickness(hits, around)}
         for name, texels in maps.items():
-            texels.reshape(self.size**2, -1)[at] = wrote[name]().reshape(len(at), -1)
+            whole_texels(texels)[at] = whole_texels(wrote[name]().reshape(1, len(at), -1))
 
     def _orm(self, samples: _Samples, around: TexelHits) -> UInt8[np.ndarray, "texels 3"]:
         orm = _whole(samples.values["orm"], 8)
@@ -231,20 +258,9 @@ class Baker:
         return _whole(share, 16)
 
 
-def _between(texel: Int64[np.ndarray, " texels"], first: int, last: int) -> int:
-    """How many lie in first <= texel < last."""
-    return int(((texel >= first) & (texel < last)).sum())
-
-
-def _joined(parts: list[TexelHits], order: Int64[np.ndarray, " texels"]) -> TexelHits:
-    """The hits of all parts, in this order; what the first lost stays."""
-    texel = np.concatenate([part.texel for part in parts])[order]
-    return replace(parts[0], texel=texel, low=_points([p.low for p in parts], order), source=_points([p.source for p in parts], order))
-
-
-def _points(parts: list[SurfacePoints], order: Int64[np.ndarray, " texels"]) -> SurfacePoints:
-    triangle, bary = np.concatenate([part.triangle for part in parts]), np.concatenate([part.bary for part in parts])
-    return SurfacePoints(triangle=triangle[order], bary=bary[order])
+def _between(texel: Int64[np.ndarray, " texels"], first: int, last: int) -> Bool[np.ndarray, " texels"]:
+    """Which lie in first <= texel < last."""
+    return (texel >= first) & (texel < last)
 
 
 def _means(values: dict[str, Float32[np.ndarray, "n channels"]], starts: Int64[np.ndarray, " groups"]) -> dict[str, np.ndarray]:
@@ -255,17 +271,21 @@ def _means(values: dict[str, Float32[np.ndarray, "n channels"]], starts: Int64[n
 
 
 def _merged(centres: _Samples, finer: _Samples) -> _Samples:
-    """One sample a texel, in order: the finer one where there is one, at the centre's place on both meshes where that has one."""
-    place = np.searchsorted(centres.hits.texel, finer.hits.texel)
-    known = centres.hits.texel[np.minimum(place, len(centres.hits.texel) - 1)] == finer.hits.texel
-    new = np.flatnonzero(~known)
-    order = np.argsort(np.concatenate([centres.hits.texel, finer.hits.texel[new]]), kind="stable")
-    values = {}
-    for name, found in centres.values.items():
-        replaced = found.copy()
-        replaced[place[known]] = finer.values[name][known]
-        values[name] = np.concatenate([replaced, finer.values[name][new]])[order]
-    return _Samples(_joined([centres.hits, finer.hits[new]], order), values)
+    """One sample a texel: the finer one where there is one, at the centre's place on both meshes where that has one."""
+    texel = centres.hits.texel
+    place = np.searchsorted(texel, finer.hits.texel)
+    known = np.append(texel, -1)[place] == finer.hits.texel
+    new = finer[~known]
+    values = {name: np.concatenate([found, new.values[name]]) for name, found in centres.values.items()}
+    for name, found in values.items():
+        found[place[known]] = finer.values[name][known]
+    low, source = (_after(one, other) for one, other in ((centres.hits.low, new.hits.low), (centres.hits.source, new.hits.source)))
+    return _Samples(replace(centres.hits, texel=np.concatenate([texel, new.hits.texel]), low=low, source=source), values)
+
+
+def _after(one: SurfacePoints, other: SurfacePoints) -> SurfacePoints:
+    """All points of one, then all of the other."""
+    return SurfacePoints(triangle=np.concatenate([one.triangle, other.triangle]), bary=np.concatenate([one.bary, other.bary]))
 
 
 def _channels(name: str) -> tuple[int, ...]:

@@ -54,7 +54,10 @@ class BakeParams(Params):
     )
     ao: bool = Field(True, description="trace ambient occlusion; without it the ORM map's red channel is the source's own, or white")
     ao_rays: int = Field(
-        4, ge=1, le=64, description="rays from each 2 x 2 texels; 16 times as many are averaged (rounded up to a power of two)"
+        4,
+        ge=1,
+        le=64,
+        description="rays from each block of 2 x 2 texels (3 x 3 at 2048, 4 x 4 at 4096); 64 times as many are averaged; powers of two",
     )
     supersampling: bool = Field(True, description="average four samples in texels where colour, normal or depth jumps and at islands' rims")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
 from pydantic import Field
 
 from kiln.asset import Asset, Mesh, Primitive
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 _BOX_TRIANGLES = 12
 """A hull's least budget, however few triangles the mesh has."""
+
+_GOOD_OUTSIDE, _MORE_SHARE = 0.02, 0.03
+"""When hulls stand out by more than the first (share of the extent), people are told of the second (share of the triangles)."""
+
+_MANY: Final = {"box": "boxes", "sphere": "spheres", "capsule": "capsules"}
 
 
 class CollideParams(Params):
@@ -36,11 +42,15 @@ class CollideParams(Params):
         le=1,
         description="all hulls together have fewer triangles than this share of the game mesh's; one box is always allowed",
     )
+    cover: bool = Field(
+        False, description="hulls enclose the whole mesh, for physics that must not let things sink in; they stand out more"
+    )
     method: Literal["cuts", "coacd", "best"] = Field(
         "cuts", description="who parts the shape: cuts by planes (fast), CoACD (1 to 3 s more), or the better of both"
     )
-    # Hulls of a hundred triangles are off by about a tenth of a part's diagonal. At 0.03 only one of 26 parts of four props had a
-    # primitive; at these bounds the goblin's limbs are capsules, and the crate's halves still are no boxes (0.15 off).
+    # What "as good" means: a primitive is compared with the hull of its part, and so were the 47 hulls that eight assets got at 1 %: these
+    # are off by 5.3, 7.1 and 9.5 % of the part's diagonal (quartiles), the nearest primitives by 6.5, 9.4 and 11.1 %, their volume by 7, 14
+    # and 19 %. At these bounds 24 of the 47 have one, which is about as far off as its hull; at 0.10 and 0.03 none had.
     fit_volume: float = Field(0.15, ge=0, le=1, description="what a box, sphere or capsule may differ in volume from its part, as a share")
     fit_distance: float = Field(
         0.10, ge=0, le=1, description="how far it may be from its part's surface anywhere, as a share of the part's diagonal"
@@ -57,7 +67,7 @@ def collide(asset: Asset, params: CollideParams, context: Context) -> Asset:
     made, fits = _made(asset.mesh, params, budget)
     for hull in made.hulls:
         _check(hull, budget)
-    _say(made, fits, params, context)
+    _say(asset.mesh, made, fits, params, context)
     return replace(asset, hulls=made.hulls, fits=fits)
 
 
@@ -70,6 +80,7 @@ def _budget(mesh: Mesh, params: CollideParams) -> Budget:
         hulls=min(params.hulls, limits.hulls),
         vertices=min(params.vertices, limits.vertices),
         triangles=max(below, _BOX_TRIANGLES),
+        cover=params.cover,
     )
 
 
@@ -97,7 +108,7 @@ def _check(hull: Mesh, budget: Budget) -> None:
         raise PostconditionError(f"collide: a hull of {hull.vertex_count} vertices came out open, thin or not convex; ask for fewer hulls")
 
 
-def _say(made: Hulls, fits: tuple[Primitive | None, ...], params: CollideParams, context: Context) -> None:
+def _say(mesh: Mesh, made: Hulls, fits: tuple[Primitive | None, ...], params: CollideParams, context: Context) -> None:
     """Note how many hulls there are and how far they are from the mesh."""
     errors, count = made.errors, len(made.hulls)
     triangles = sum(hull.triangle_count for hull in made.hulls)
@@ -109,13 +120,25 @@ def _say(made: Hulls, fits: tuple[Primitive | None, ...], params: CollideParams,
         hull_uncovered=errors.uncovered,
     )
     words = f"{count} convex hull{'s' * (count > 1)}, {triangles} triangles"
-    if errors.volume_error is not None:
-        context.measure(hull_volume_error=errors.volume_error)
-        words += f", volume {errors.volume_error:.1%} off"
+    if errors.added is not None and errors.lost is not None:
+        context.measure(hull_volume_error=errors.added + errors.lost, hull_volume_added=errors.added, hull_volume_lost=errors.lost)
+        words += f", volume {errors.added + errors.lost:.1%} off ({errors.added:.1%} added, {errors.lost:.1%} lost)"
     context.note(f"{words}; at most {errors.outside:.1%} of the diagonal outside the mesh, {errors.uncovered:.1%} inside it")
-    kinds = [fit.kind for fit in fits if fit is not None]
-    if kinds and params.shape == "auto":
-        found = ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
-        context.note(f"as good as their hulls: {found}")
+    if (
+        errors.outside * mesh.diagonal > _GOOD_OUTSIDE * float(np.ptp(mesh.positions, axis=0).max())
+        and params.triangles_share < _MORE_SHARE
+    ):
+        context.note(
+            f"hulls stand out by more than {_GOOD_OUTSIDE:.0%} of the extent: --triangles-share {_MORE_SHARE} lets them follow closer"
+        )
+    if params.shape == "auto" and any(fits):
+        context.note(_simpler(fits))
     if made.fallback:
         context.note(made.fallback)
+
+
+def _simpler(fits: tuple[Primitive | None, ...]) -> str:
+    """Which hulls may be something that physics engines prefer."""
+    kinds = [fit.kind for fit in fits if fit is not None]
+    found = [f"{kinds.count(kind)} may be {_MANY[kind] if kinds.count(kind) > 1 else 'a ' + kind}" for kind in sorted(set(kinds))]
+    return f"of {len(fits)} hull{'s' * (len(fits) > 1)} {', '.join(found)}"

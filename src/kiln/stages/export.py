@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from kiln.asset import Asset, Mesh, Package, Report, Step, Value, Verdict
-from kiln.errors import ContractError, PostconditionError
+from kiln.errors import PostconditionError
 from kiln.stages.stage import Context, Params, stage
 from kiln.version import VERSION
 
@@ -53,7 +53,8 @@ def export(asset: Asset, params: ExportParams, context: Context) -> Package:
         evidence = measuring.result()
         measures = evidence.measures
         _check(measures, ready)
-        report = _report(ready, measures, _judged(measures, params, context), params, context)
+        verdict = None if context.judge is None else context.judge(measures)
+        report = _report(ready, measures, verdict, params, context)
         _write(draft, {"report.json": report_json(report)})
         if looking is not None:
             exhibits = gather_exhibits(ready, looking.result(), evidence)
@@ -91,22 +92,6 @@ def _check(measures: Mapping[str, Value], asset: Asset) -> None:
     read, meant = measures["triangles"], game_mesh(asset).triangle_count
     if read != meant:
         raise PostconditionError(f"export: the file that was written holds {read} triangles instead of {meant}")
-
-
-def _judged(measures: Mapping[str, Value], params: ExportParams, context: Context) -> Verdict | None:
-    """What the contract says; ContractError when it is broken and that is not allowed."""
-    from kiln.proof.criteria import label_and_value
-
-    if context.judge is None:
-        return None
-    verdict = context.judge(measures)
-    if verdict.passed or params.allow_failing:
-        return verdict
-    broken = ", ".join(
-        f"{label_and_value(line.key, line.value)[0].lower()} {line.value} instead of {line.limit}" for line in verdict.broken
-    )
-    cure = "ask for what the contract allows, choose another contract, or add --allow-failing to have it all the same"
-    raise ContractError(f"the asset breaks its contract {verdict.contract!r}: {broken}; {cure}", verdict=verdict)
 
 
 def _report(asset: Asset, measures: Mapping[str, Value], verdict: Verdict | None, params: ExportParams, context: Context) -> Report:

@@ -67,33 +67,22 @@ def _falling(ratios: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _measure(mesh: Mesh, lod: Mesh, *, target: int, level: int, context: Context) -> None:
-    """Say how coarse a LOD is, how far off, and from which size on the screen that does not show.
-
-    Metres for Godot are left to the written package: place may still scale the asset.
-    """
+    """Say how coarse a LOD is, and how far off. Its outline and when it takes over are measured on the written file."""
     from kiln.geometry.deviation import deviation
-    from kiln.geometry.silhouette import silhouette_iou
-    from kiln.geometry.switch import switch_sizes
 
-    away, outline = deviation(mesh, lod), silhouette_iou(mesh, lod)
-    sizes = switch_sizes(mesh, away)
+    away = deviation(mesh, lod)
     reached = lod.triangle_count <= (1 + TOLERANCE) * target
     shortfall = "" if reached else f" (seams do not allow {target:,})"
-    context.note(
-        f"LOD{level}: {lod.triangle_count:,} triangles{shortfall}, at most {away:.2%} of the size away from LOD0, outline {outline:.1%} "
-        f"the same; at most 1 px off below {sizes.unity_height:.1%} of the screen's height"
-    )
-    values = {"triangles": lod.triangle_count, "deviation": away, "silhouette_iou": outline}
-    values |= {"unreal_screen_size": sizes.unreal_screen_size, "unity_height": sizes.unity_height}
-    context.measure(**{f"lod{level}_{name}": value for name, value in values.items()})
+    context.note(f"LOD{level}: {lod.triangle_count:,} triangles{shortfall}, at most {away:.2%} of the size off")
+    context.measure(**{f"lod{level}_triangles": lod.triangle_count, f"lod{level}_deviation": away})
 
 
 def _check(mesh: Mesh, lod: Mesh, level: int) -> None:
     """Raise PostconditionError when a LOD is torn where the game mesh is whole, or has lost UV area."""
     from kiln.geometry.areas import uv_areas
-    from kiln.geometry.topology import measure_topology
+    from kiln.geometry.topology import topology_of
 
-    whole, coarse = measure_topology(mesh), measure_topology(lod)
+    whole, coarse = topology_of(mesh), topology_of(lod)
     if coarse.open_edges > whole.open_edges or coarse.non_manifold_edges > whole.non_manifold_edges:
         raise PostconditionError(f"lods: LOD{level} tore: {coarse.open_edges} open, {coarse.non_manifold_edges} non-manifold edges")
     if (uv_areas(lod) == 0).sum() > (uv_areas(mesh) == 0).sum():

@@ -33,7 +33,7 @@ class RepairParams(Params):
         "auto", description="a new surface from winding numbers: where mending leaves a ruin, never, or always (open sheets stay)"
     )
     rebuild_voxels: int = Field(224, ge=16, le=512, description="voxels along the longest side that a rebuild looks at")
-    time_limit_s: float = Field(60.0, gt=0, le=3600, description="seconds after which repair takes no further optional step")
+    time_limit_s: float = Field(60.0, gt=0, le=3600, description="seconds after which repair gives up optional steps")
 
 
 @stage(reads=("source",), writes=("source",))
@@ -51,14 +51,11 @@ def repair(asset: Asset, params: RepairParams, context: Context) -> Asset:
         rebuild=params.rebuild,
         voxels=params.rebuild_voxels,
         seconds=params.time_limit_s,
+        parts=MOST_PARTS,
     )
     made = mend(asset.source, limits)
     if made.after.degenerate_triangles >= made.after.triangles:
         raise ModelError("repair: the mesh has no surface: every triangle has two corners at one point or no area")
-    if made.after.components > MOST_PARTS:
-        raise ModelError(
-            f"repair: the mesh is {made.after.components:,} loose pieces, no surface: join its vertices, or make a mesh of it first"
-        )
     _check(made.before, made.after)
     for sentence in made.notes:
         context.note(sentence)

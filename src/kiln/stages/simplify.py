@@ -50,7 +50,7 @@ def simplify(asset: Asset, params: SimplifyParams, context: Context) -> Asset:
     if mesh.triangle_count > params.triangles and not keep:
         mesh, dropped = largest_parts(mesh, triangles=params.triangles)
     _check(mesh, keep=keep)
-    _say(source, mesh, params.triangles, context)
+    _say(source, mesh, params.triangles, context, keep=keep)
     if dropped:
         context.note(f"{dropped:,} of the smallest separate parts were left out: {params.triangles:,} triangles are too few for all")
     return replace(asset, mesh=mesh)
@@ -102,7 +102,7 @@ def _check(mesh: Mesh, *, keep: bool) -> None:
         )
 
 
-def _say(source: Mesh, mesh: Mesh, budget: int, context: Context) -> None:
+def _say(source: Mesh, mesh: Mesh, budget: int, context: Context, *, keep: bool) -> None:
     """Note what became of the triangles, and what stood in the way of the budget."""
     before, after = source.triangle_count, mesh.triangle_count
     context.measure(triangles_before=before, triangles=after)
@@ -111,4 +111,12 @@ def _say(source: Mesh, mesh: Mesh, budget: int, context: Context) -> None:
     elif after <= budget:
         context.note(f"{before:,} -> {after:,} triangles")
     else:
-        context.note(f"{before:,} -> {after:,} triangles; its seams and topology do not allow {budget:,}")
+        context.note(f"{before:,} -> {after:,} triangles; {_obstacle(mesh) if keep else 'its topology does'} not allow {budget:,}")
+
+
+def _obstacle(mesh: Mesh) -> str:
+    """What kept a mesh of the source's own vertices above its budget."""
+    from kiln.geometry.keep import held_points
+
+    held, points = held_points(mesh)
+    return f"its topology, and seams, borders of materials and open edges, which {held:,} of {points:,} points lie on, do"

@@ -12,10 +12,14 @@ from kiln.errors import ModelError, RecipeError
 from kiln.stages.stage import Context, Params, stage
 
 if TYPE_CHECKING:
+    from kiln.geometry.lightmap import Lightmap
     from kiln.geometry.unwrap import Unwrapped
 
 _SPARSE = 0.5
 """Share of the atlas under which the report says that it is ill used."""
+
+_NOT_FOR_KEPT = ("density", "method", "max_charts", "front_weight", "face_weight")
+"""Parameters that say how charts are made, so that they mean nothing for UVs that are kept."""
 
 _MISSED = 0.99
 """Share of the texel density asked for under which the report says that it was not reached."""
@@ -57,12 +61,11 @@ def unwrap(asset: Asset, params: UnwrapParams, context: Context) -> Asset:
     for note in result.notes:
         context.note(note)
     context.measure(**result.measures)
-    _say(result, params, context)
+    _say(result, params if kept is None else params.model_copy(update={"density": None}), context)
     return replace(asset, mesh=result.mesh, atlas_size=result.size)
 
 
 def _made(mesh: Mesh, params: UnwrapParams) -> Unwrapped:
-    from kiln.geometry.unwrap import Lightmap
     from kiln.geometry.unwrap import unwrap as unwrapped
 
     return unwrapped(
@@ -74,9 +77,15 @@ def _made(mesh: Mesh, params: UnwrapParams) -> Unwrapped:
         front_weight=params.front_weight,
         face_weight=params.face_weight,
         max_charts=params.max_charts,
-        lightmap=Lightmap(size=params.lightmap_size, padding=params.lightmap_padding) if params.lightmap else None,
+        lightmap=_lightmap(params),
         time_limit_s=params.time_limit_s,
     )
+
+
+def _lightmap(params: UnwrapParams) -> Lightmap | None:
+    from kiln.geometry.lightmap import Lightmap
+
+    return Lightmap(size=params.lightmap_size, padding=params.lightmap_padding) if params.lightmap else None
 
 
 def _kept(mesh: Mesh, params: UnwrapParams, context: Context) -> Unwrapped | None:
@@ -92,8 +101,9 @@ def _kept(mesh: Mesh, params: UnwrapParams, context: Context) -> Unwrapped | Non
     if wrong:
         context.note(f"unwrapped anew instead of keeping the UVs: {'; '.join(wrong)}")
         return None
-    context.note("the mesh's own UVs were kept")
-    return keep(mesh, size=params.size)
+    ignored = [name for name in _NOT_FOR_KEPT if getattr(params, name) != UnwrapParams.model_fields[name].default]
+    context.note("the mesh's own UVs were kept" + (f"; {', '.join(ignored)} had no effect" if ignored else ""))
+    return keep(mesh, size=params.size, padding=params.padding, lightmap=_lightmap(params))
 
 
 def _say(result: Unwrapped, params: UnwrapParams, context: Context) -> None:
