@@ -15,7 +15,7 @@ from kiln.geometry.charts import Charts, finished
 from kiln.geometry.importance import chart_detail, weighted
 from kiln.geometry.layout import Layout, doubled, doubled_triangles
 from kiln.geometry.pack import pack, pack_at, pack_beyond
-from kiln.geometry.stitch import cut_loose
+from kiln.geometry.stitch import cut_loose, reattach
 
 SIZES = (256, 512, 1024, 2048, 4096, 8192)
 """Texels on a side that an atlas may have when its texel density was asked for."""
@@ -78,7 +78,9 @@ def lay_out(
     With density (texels a metre) the size is only where to start from; at most 8192 texels are used, though that may be less than was
     asked. Raises PostconditionError when triangles keep lying over others, are lost, or do not fit.
     """
-    cut_loose(layout, np.flatnonzero(doubled(layout.everything(), cells=size * size)))
+    loose = np.flatnonzero(doubled(layout.everything(), cells=size * size))
+    cut_loose(layout, loose)
+    reattach(layout, loose, cells=size * size)
     for attempt in range(_REPAIRS):
         charts = finished(layout, mesh)
         factor = np.ones(charts.count) if detail is None else chart_detail(layout, detail)

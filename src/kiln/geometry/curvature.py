@@ -20,8 +20,9 @@ _MOST_ROUNDS = 48
 def mean_curvature(mesh: Mesh) -> Float32[np.ndarray, " vertices"]:
     """Mean curvature at each vertex in 1 / metre, positive where the surface bulges out: 1 / r on a ball of radius r.
 
-    From how the normal turns along each edge, (n_j - n_i) . (p_j - p_i) / |p_j - p_i|^2 (Euler's normal curvature), fitted to the edges at a
-    vertex by least squares (a plain mean lets slivers' short edges shine out), then averaged over 0.4 % of the diagonal. It needs a dense mesh: on long triangles it fades from vertex to vertex.
+    From how the normal turns along each edge, (n_j - n_i) . (p_j - p_i) / |p_j - p_i|^2 (Euler's normal curvature), fitted to the edges at
+    a vertex by least squares (a plain mean lets slivers' short edges shine out), then averaged over 0.4 % of the diagonal. It needs a dense
+    mesh: on long triangles it fades from vertex to vertex.
     """
     groups, count = weld_classes(mesh.positions)
     points, normals = np.zeros((count, 3)), np.zeros((count, 3))

@@ -176,6 +176,11 @@ def boxes(some: Selection) -> Float64[np.ndarray, "groups 2"]:
     return np.sort(sides, axis=1)[:, ::-1]
 
 
+def widths(some: Selection) -> Float64[np.ndarray, " groups"]:
+    """How wide each group is, metres: its area over the longer side of its bounding rectangle, so that a bent strip is thin, too."""
+    return some.sums(some.area) / np.maximum(boxes(some)[:, 0], 1e-300)
+
+
 def box_fill(some: Selection) -> Float64[np.ndarray, " groups"]:
     """Share of its smallest bounding rectangle, turned any way, that each group fills."""
     return some.sums(some.area) / np.maximum(boxes(some).prod(axis=1), 1e-300)

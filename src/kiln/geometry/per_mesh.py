@@ -13,9 +13,10 @@ _Result = TypeVar("_Result")
 
 
 class OncePerMesh(Generic[_Result]):
-    """A function of meshes, remembering its result for each Mesh value until that is freed. The result must not refer to the mesh, or neither ever is.
+    """A function of meshes, remembering its result for each Mesh value until that is freed.
 
-    A result that is the mesh itself is not kept. Two threads that ask at once get one result: the second waits.
+    The result must not refer to the mesh, or neither ever is. A result that is the mesh itself is not kept. Two threads that ask at once
+    get one result: the second waits.
     """
 
     def __init__(self, make: Callable[[Mesh], _Result]) -> None:

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Complex128, Int64
 
-from kiln.geometry.layout import Layout, Selection, box_fill, boxes, density_variation, flipped, lengths, overlapping, sheared_share
+from kiln.geometry.layout import (
+    Layout,
+    Selection,
+    box_fill,
+    density_variation,
+    doubled,
+    flipped,
+    lengths,
+    overlapping,
+    sheared_share,
+    widths,
+)
 from kiln.geometry.room import room
 from kiln.geometry.seams import connected_classes
 
@@ -73,24 +84,37 @@ def absorb(layout: Layout, *, thinner_than: float, most: int | None = None) -> N
     """Join charts that are thin (metres), and the smallest when there are more than `most`, to neighbours, even where that stretches them
     more than `stitch` would; some may stay, such as separate parts. If there are still more than `most`, any two are joined, those that
     stretch least first."""
-    _absorb(layout, _MAX_ABSORBED_VARIATION, lambda charts: (boxes(charts)[:, 1] < thinner_than) | _smallest(charts, _excess(charts, most)))
+    limit = _varying_by(_MAX_ABSORBED_VARIATION)
+    _absorb(layout, limit, lambda charts: (widths(charts) < thinner_than) | _smallest(charts, _excess(charts, most)))
     for variation in () if most is None else np.linspace(_MAX_ABSORBED_VARIATION, MOST_VARIATION, _LENIENCIES):
-        _absorb(layout, variation, lambda charts: np.full(charts.count, _excess(charts, most) > 0), most)
+        _absorb(layout, _varying_by(float(variation)), lambda charts: np.full(charts.count, _excess(charts, most) > 0), most)
 
 
-def _absorb(layout: Layout, variation: float, choose: Callable[[Selection], Bool[np.ndarray, " charts"]], most: int | None = None) -> None:
-    """Join chosen charts to neighbours as long as texel density varies by no more than this; no more of them than leaves `most`."""
-    refused = np.zeros(len(layout.joined), bool)
+def reattach(layout: Layout, triangles: Int64[np.ndarray, " some"], *, cells: int) -> None:
+    """Join triangles that were cut loose to neighbours over which they do not lie, seen with so many cells to the whole surface."""
+    loose = np.zeros(len(layout.areas), bool)
+    loose[triangles] = True
 
     def exceeded(both: Selection) -> Bool[np.ndarray, " pairs"]:
-        return flipped(both) | overlapping(both) | (density_variation(both) > variation)
+        return flipped(both) | (both.sums(doubled(both, cells=cells)) > 0) | (density_variation(both) > _MAX_ABSORBED_VARIATION)
 
+    _absorb(layout, exceeded, lambda charts: charts.sums(~loose[charts.triangles]) == 0)
+
+
+def _absorb(layout: Layout, exceeded: _Judge, choose: Callable[[Selection], Bool[np.ndarray, " charts"]], most: int | None = None) -> None:
+    """Join chosen charts to neighbours unless a limit is exceeded; no more of them than leaves `most`."""
+    refused = np.zeros(len(layout.joined), bool)
     while True:
         everything = layout.everything()
         pairs = _pairs(layout, refused, choose(everything))
         if not pairs:
             return
         _join(layout, pairs if most is None else pairs[: _excess(everything, most)], refused, exceeded)
+
+
+def _varying_by(most: float) -> _Judge:
+    """Whether a pair flips, lies over itself, or varies in texel density by more than this."""
+    return lambda both: flipped(both) | overlapping(both) | (density_variation(both) > most)
 
 
 def _excess(charts: Selection, most: int | None) -> int:

@@ -15,7 +15,7 @@ from kiln.geometry.areas import flat_areas, triangle_areas, uv_areas
 from kiln.geometry.atlas import Atlas, atlas_size, denser, lay_out
 from kiln.geometry.box_uv import box_axes, box_corners, box_joined
 from kiln.geometry.importance import detail_levels, wanted_detail
-from kiln.geometry.layout import Layout, boxes, covered_share, new_layout
+from kiln.geometry.layout import Layout, covered_share, new_layout, widths
 from kiln.geometry.lightmap import Lightmap, lightmap_measures, lightmap_uvs
 from kiln.geometry.normals import crease_groups, smooth_normals
 from kiln.geometry.room import atlas_side
@@ -36,8 +36,11 @@ _Cut = Literal["auto", "xatlas", "box", "loose"]
 _LADDER: tuple[_Cut, ...] = ("box", "loose")
 """What is tried when the method asked for gives no sound atlas."""
 
-SLIVER = 4
-"""Texels: a chart less wide than this is more gutter than chart, and a bake's filters see nothing of it."""
+SLIVER = 8
+"""Texels: a chart less wide than this is more gutter than chart, its colours bleed in smaller mip levels, and nobody can paint on it."""
+
+_ABSORBED = 1.25 * SLIVER
+"""Texels: charts less wide are joined to neighbours. A little more, since how many texels a metre gets is not known yet then."""
 
 _LEAST_AREA = 1e-6
 """Square diagonals of surface that a mesh must have: a line's charts would be millions of times longer than wide."""
@@ -59,7 +62,7 @@ class Unwrapped:
 
     measures: Mapping[str, float]
     """"charts"; "utilization", the islands' share of all texels; "texel_density_px_per_m", the mean by area; "texel_density_cv", standard
-    deviation over mean, relative to what was asked for; "slivers", charts less than 4 texels wide; "lightmap_utilization" where there is
+    deviation over mean, relative to what was asked for; "slivers", charts less than 8 texels wide; "lightmap_utilization" where there is
     one."""
 
     notes: tuple[str, ...]
@@ -94,7 +97,7 @@ def unwrap(
     detail = wanted_detail(mesh, edges, front_weight=front_weight, face_weight=face_weight)
     if density is not None:
         size = atlas_size(area, density=density)
-    cutter = _Cutter(mesh, edges, detail, padding / size, SLIVER / size, max_charts, time_limit_s)
+    cutter = _Cutter(mesh, edges, detail, padding / size, _ABSORBED / size, max_charts, time_limit_s)
     notes: list[str] = []
     for cut in (method, *(rung for rung in _LADDER if rung != method)):
         try:
@@ -243,7 +246,7 @@ def _measures(layout: Layout, atlas: Atlas, mesh: Mesh, lightmap: Lightmap | Non
     asked = density / atlas.factor[atlas.charts.chart]
     mean = float(np.average(asked, weights=space))
     scale = float(np.sqrt(np.average((asked - mean) ** 2, weights=space)))
-    texels = boxes(layout.everything())[:, 1] * atlas.factor * mean
+    texels = widths(layout.everything()) * atlas.factor * mean
     measures = {
         "charts": float(atlas.charts.count),
         "utilization": covered_share(atlas.uvs, mesh.triangles, size=atlas.size),

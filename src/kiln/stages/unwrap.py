@@ -108,6 +108,8 @@ def _kept(mesh: Mesh, params: UnwrapParams, context: Context) -> Unwrapped | Non
 
 def _say(result: Unwrapped, params: UnwrapParams, context: Context) -> None:
     """Note how the atlas is used, and what of it is less than was asked for."""
+    from kiln.geometry.unwrap import SLIVER
+
     share, density, size = result.measures["utilization"], result.measures["texel_density_px_per_m"], result.size
     context.note(f"{result.measures['charts']:.0f} charts fill {share:.0%} of {size} x {size} texels, {density:,.0f} texels a metre")
     missed = params.density is not None and density < _MISSED * params.density
@@ -116,4 +118,4 @@ def _say(result: Unwrapped, params: UnwrapParams, context: Context) -> None:
     if share < _SPARSE and params.density is None:
         context.note(f"that is little: the charts are too many or too awkward for {params.padding} px of padding")
     if result.measures["slivers"]:
-        context.note(f"{result.measures['slivers']:.0f} of the charts are less than 4 texels wide")
+        context.note(f"{result.measures['slivers']:.0f} of the charts are less than {SLIVER} texels wide")
