@@ -1,7 +1,11 @@
-"""A dense source to process: a torus knot displaced with fine waves, in vertex colours, of an exact number of triangles."""
+"""A dense source to process: a torus knot displaced with fine waves, in vertex colours, of an exact number of triangles.
+
+usage: source.py OUT.ply TRIANGLES
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import fast_simplification
@@ -44,3 +48,7 @@ def _knot(around: int = 256, across: int = 48) -> trimesh.Trimesh:
     if mesh.volume < 0:
         mesh.invert()
     return mesh
+
+
+if __name__ == "__main__":
+    write_source(Path(sys.argv[1]), triangles=int(sys.argv[2]))
