@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import kiln
-from kiln.errors import CutoutError, InputError, ModelError, PictureError, RecipeError, SetupError
+from kiln.errors import CutoutError, InputError, ModelError, PictureError, RecipeError, SetupError, TimeLimitError
 
 QUICK = {"unwrap": {"size": 256}, "simplify": {"triangles": 200}, "export": {"previews": False}}
 
@@ -147,3 +147,12 @@ def test_bad_recipes_are_refused_before_any_work(tmp_path: Path) -> None:
         kiln.make("missing.png", out=tmp_path, simplify={"triangels": 100})
     with pytest.raises(RecipeError, match="did you mean 'prop'"):
         kiln.process("missing.glb", recipe="porp", out=tmp_path)
+
+
+def test_limits_are_kept_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "cube.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n")
+    with pytest.raises(TimeLimitError, match="--time-limit"):
+        kiln.process(tmp_path / "cube.obj", out=tmp_path / "out", limits={"stage_seconds": 1e-6})
+    with pytest.raises(SetupError, match="--memory-limit"):
+        kiln.process(tmp_path / "cube.obj", out=tmp_path / "out", limits={"memory_gb": 1e-3})
+    assert not (tmp_path / "out").exists()

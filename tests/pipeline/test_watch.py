@@ -18,6 +18,11 @@ def test_time_and_memory_are_watched() -> None:
     assert 0.02 < peak_gigabytes() < 100
 
 
+def test_what_is_left_out_is_as_usual() -> None:
+    assert read_limits({}) == Limits()
+    assert read_limits({"stage_seconds": 5}, usual=Limits(memory_gb=3.0)) == Limits(stage_seconds=5, memory_gb=3.0)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

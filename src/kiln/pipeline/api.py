@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,7 +109,7 @@ def _recipe(
     chosen = load_recipe(recipe, _with_export(parameters, out=Path(out), name=name))
     if contract is not None:
         chosen = chosen.under(contract)
-    return chosen if not limits else replace(chosen, limits=read_limits(asdict(chosen.limits) | dict(limits)))
+    return replace(chosen, limits=read_limits(limits or {}, usual=chosen.limits))
 
 
 def _run(recipe: Recipe, on_event: Callable[[Event], None] | None, cancelled: threading.Event | None) -> Run:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from kiln.errors import RecipeError, SetupError, TimeLimitError, did_you_mean
 
@@ -48,8 +48,11 @@ class Limits:
             )
 
 
-def read_limits(data: Any) -> Limits:
-    """Limits from plain data, such as a recipe's `[limits]`. RecipeError names what is unknown or out of range."""
+_USUAL: Final = Limits()
+
+
+def read_limits(data: Any, *, usual: Limits = _USUAL) -> Limits:
+    """Limits from plain data, such as a recipe's `[limits]`; what it leaves out is as usual. RecipeError names what is wrong."""
     if not isinstance(data, Mapping):
         raise RecipeError(f"limits must be a table, not {data!r}")
     known = [field.name for field in fields(Limits)]
@@ -60,7 +63,7 @@ def read_limits(data: Any) -> Limits:
             raise RecipeError(f"limits: {name} = {value!r} must be a number above 0")
     if "memory_gb" in data and resource is None:
         raise RecipeError("limits: memory_gb cannot be watched on this system: leave it out")
-    return Limits(**data)
+    return replace(usual, **data)
 
 
 def peak_gigabytes() -> float:
