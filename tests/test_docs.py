@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from kiln import stages
+from kiln.faces.cli import kiln
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = re.compile(r"(<!-- stages: .*? -->\n)(.*?)(<!-- end of stages -->)", re.DOTALL)
@@ -37,6 +38,12 @@ def test_links_lead_somewhere() -> None:
     for page in ROOT.glob("*.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (ROOT / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_flag_that_is_named_exists() -> None:
+    known = {name for command in kiln.commands.values() for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    told = (ROOT / "README.md").read_text(encoding="utf-8") + (kiln.help or "")
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", told)) <= known | {"--help", "--version"}
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def kiln() -> None:
     Examples:
       kiln make skewer.png                          a prop in out/skewer and out/skewer.zip
       kiln make knight_front.png knight_left.png    two views of one subject
-      kiln make sword.png --triangles 1500 --method extrude
+      kiln make sword.png --triangles 1500 --generate-method extrude
       kiln process statue.glb --recipe mobile       any mesh through the game stages
       kiln inspect out/skewer/skewer.glb            measure a file
       kiln check *.glb --contract unity             judge files by limits, for CI
