@@ -43,6 +43,12 @@ def test_exit_codes(sound: Path, torn: Path, tmp_path: Path, monkeypatch: pytest
     assert "did you mean 'unreal'" in capsys.readouterr().err
 
 
+def test_what_is_no_model_is_not_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    assert run(monkeypatch, "check", tmp_path / "picture.png") == 3
+    assert "is no model" in capsys.readouterr().err
+
+
 def test_json_and_sarif(
     sound: Path, torn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,11 @@ def test_a_damaged_file_is_refused(tmp_path: Path, keep: int) -> None:
     (tmp_path / "cut.npz").write_bytes(file.getvalue()[:keep])
     with pytest.raises(ModelError, match=r"cut\.npz"):
         read_model(tmp_path / "cut.npz")
+
+
+def test_a_header_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (900000000000, 3), }".ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive:
+        archive.writestr("vertices.npy", b"\x93NUMPY\x01\x00v\x00" + header)
+    with pytest.raises(ModelError, match="not a readable"):
+        read_model(tmp_path / "bomb.npz")

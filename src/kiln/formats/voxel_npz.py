@@ -48,7 +48,8 @@ def read_voxel_npz(data: bytes, folder: Folder) -> Content:  # noqa: ARG001 - ev
     """The mesh and its voxels, +Y up. ModelError for anything that is not such a file, too large, or inconsistent."""
     try:
         arrays = _arrays(data)
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError, NotImplementedError, MemoryError) as error:
+        # MemoryError: an array's header may claim terabytes that the archive does not hold.
         raise ModelError(f"it is not a readable .npz file ({error}): write it again with numpy.savez") from error
     missing = [name for name in _NEEDED if name not in arrays]
     if missing:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiln.asset import Asset, Package, Report, View
-from kiln.errors import InputError
+from kiln.errors import InputError, ModelError
 from kiln.pipeline.ladder import Parameters
 from kiln.pipeline.recipe import Recipe, load_recipe
 from kiln.pipeline.run import Event, Run
@@ -94,10 +94,13 @@ def check(path: PathLike, contract: str, *, limits: Sequence[str] = (), source: 
     `limits` are laid over the contract's: "triangles <= 5000", "open_edges any". `source` is the dense model it was made from, in the same
     frame; with it fidelity is measured, too. The verdict is the report's `contract`. Raises a KilnError when the file cannot be read.
     """
+    from kiln.formats.model import EXTENSIONS
     from kiln.proof.contract import load_contract, with_limits
     from kiln.proof.inspect import inspect_file
 
     terms = with_limits(load_contract(contract), limits)
+    if not Path(path).is_dir() and Path(path).suffix.lower() not in EXTENSIONS:
+        raise ModelError(f"{path} is no model: a contract judges {', '.join(EXTENSIONS)} files and finished packages' folders")
     report = inspect_file(Path(path), source=None if source is None else Path(source))
     return replace(report, contract=terms.judge(report.measures))
 
