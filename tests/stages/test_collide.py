@@ -46,7 +46,7 @@ def test_hulls_that_may_be_simpler_are_counted_in_english():
 
 @pytest.mark.parametrize("engine, most", [("any", 32), ("unity", 128)])
 def test_no_hull_has_more_vertices_than_the_engine_takes(engine, most):
-    made = collide(asset_of(sphere(24, 48)), engine=engine, vertices=128, triangles_share=1.0)
+    made = collide(asset_of(sphere(24, 48)), hulls_for=engine, vertices=128, triangles_share=1.0)
     assert all(hull.vertex_count <= most for hull in made.hulls)
 
 

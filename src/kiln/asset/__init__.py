@@ -9,6 +9,7 @@ from kiln.asset.package import Package
 from kiln.asset.picture import Picture
 from kiln.asset.primitive import Primitive
 from kiln.asset.report import Line, Report, Value, Verdict
+from kiln.asset.skeleton import Skeleton
 from kiln.asset.voxels import Voxels
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Primitive",
     "Projection",
     "Report",
+    "Skeleton",
     "Step",
     "Value",
     "Verdict",

@@ -10,6 +10,7 @@ from kiln.asset.material import Material
 from kiln.asset.mesh import Mesh
 from kiln.asset.picture import Picture
 from kiln.asset.primitive import Primitive
+from kiln.asset.skeleton import Skeleton
 from kiln.asset.voxels import Voxels
 
 
@@ -56,6 +57,9 @@ class Asset:
 
     fits: tuple[Primitive | None, ...] = ()
     """For each hull the box, sphere or capsule that may replace it, or None where none is good enough; empty when none was looked for."""
+
+    skeleton: Skeleton | None = None
+    """What the joints of the meshes count into; None for an asset that is not skinned."""
 
     pictures: tuple[Picture, ...] = ()
     """The cut-out pictures it was generated from; empty for a mesh that came as a file."""

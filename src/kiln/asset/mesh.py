@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer, UInt8, UInt32
+from jaxtyping import Bool, Float32, Integer, UInt8, UInt16, UInt32
 
 from kiln.asset.freeze import freeze_arrays
 
@@ -59,6 +59,12 @@ class Mesh:
     """How many times the usual detail (triangles, texels per metre) somebody marked this vertex to deserve; 1 is usual, None means 1
     everywhere. glTF's custom attribute _IMPORTANCE."""
 
+    joints: UInt16[np.ndarray, "vertices influences"] | None = None
+    """Which joints of the asset's skeleton move each vertex; 4 or 8 of them, 0 where the weight is 0. With `weights`, or not at all."""
+
+    weights: Float32[np.ndarray, "vertices influences"] | None = None
+    """How much each of them does: not negative, the largest first, one together."""
+
     material_ids: UInt32[np.ndarray, " triangles"] | None = None
     """Index of each triangle's material in the list that travels with the mesh; None means all are 0."""
 
@@ -108,6 +114,8 @@ class Mesh:
             colors=pick(self.colors),
             seen=pick(self.seen),
             importance=pick(self.importance),
+            joints=pick(self.joints),
+            weights=pick(self.weights),
             material_ids=self.material_ids if same_triangles else None,
             projections=tuple(replace(p, uvs=p.uvs[index], weights=p.weights[index]) for p in self.projections),
         )

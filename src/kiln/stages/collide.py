@@ -33,7 +33,7 @@ class CollideParams(Params):
         description="auto: convex hulls, and for each the box, sphere or capsule that is as good; hulls: convex hulls only; "
         "box, sphere, capsule: one such body for the whole",
     )
-    engine: Engine = Field("any", description="whose limits of hulls and vertices are kept")
+    hulls_for: Engine = Field("any", description="the engine whose limits of hulls and vertices are kept")
     hulls: int = Field(12, ge=1, le=32, description="most hulls")
     vertices: int = Field(32, ge=8, le=128, description="most vertices a hull; the engine's limit stands above it")
     triangles_share: float = Field(
@@ -74,7 +74,7 @@ def collide(asset: Asset, params: CollideParams, context: Context) -> Asset:
 def _budget(mesh: Mesh, params: CollideParams) -> Budget:
     from kiln.geometry.hulls import Budget
 
-    limits = HULL_LIMITS[params.engine]
+    limits = HULL_LIMITS[params.hulls_for]
     below = -int(-params.triangles_share * mesh.triangle_count // 1) - 1
     return Budget(
         hulls=min(params.hulls, limits.hulls),

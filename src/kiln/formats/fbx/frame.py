@@ -1,0 +1,64 @@
+"""The frames FBX files stand in: axes and units, said in the file's GlobalSettings and followed by its vertices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """How Kiln's frame (metres, +Y up, +Z front) becomes the file's. Vertices are converted, nodes stand still."""
+
+    rows: tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
+    """A rotation: row i gives the file's axis i in Kiln's axes."""
+
+    units_per_metre: float
+
+    unit_scale_factor: float
+    """Centimetres in one unit of the file."""
+
+    up: tuple[int, int]
+    """Axis and sign, as are `front` (where the asset looks; FBX calls it parity of the front axis) and `coord` (the viewer's right)."""
+
+    front: tuple[int, int]
+    coord: tuple[int, int]
+
+    @property
+    def rotation(self) -> Float64[np.ndarray, "3 3"]:
+        """For column vectors, from Kiln's axes to the file's."""
+        return np.array(self.rows, np.float64)
+
+
+UNREAL: Final = Frame(
+    rows=((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    units_per_metre=100.0,
+    unit_scale_factor=1.0,
+    up=(2, 1),
+    front=(1, -1),
+    coord=(0, 1),
+)
+"""Centimetres, +Z up; the asset looks along -Y, which Unreal, turning Y about, makes its +Y (as its mannequins stand)."""
+
+UNREAL_FORWARD_X: Final = Frame(
+    rows=((0, 0, 1), (1, 0, 0), (0, 1, 0)),
+    units_per_metre=100.0,
+    unit_scale_factor=1.0,
+    up=(2, 1),
+    front=(1, -1),
+    coord=(0, 1),
+)
+"""The same with the asset turned by 90 degrees about Z, so that it looks along +X, Unreal's forward axis."""
+
+UNITY: Final = Frame(
+    rows=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    units_per_metre=1.0,
+    unit_scale_factor=100.0,
+    up=(1, 1),
+    front=(2, 1),
+    coord=(0, 1),
+)
+"""Metres, +Y up: Kiln's own frame, and what Unity's importer turns into its left-handed one without a rotation on the root."""
