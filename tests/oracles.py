@@ -1,13 +1,40 @@
-"""Runs the validators that nobody here wrote (tests/validators). When they are missing, tests fail: a skipped judge judges nothing."""
+"""Runs the validators that nobody here wrote (tests/validators). When they are missing, tests fail: a skipped judge judges nothing.
+
+FBX is read by ufbx, GLB by pygltflib, and both corner by corner in one frame, so that files of the same asset can be compared in numbers.
+Blender and Godot are run by `engines.readers.blender` and `engines.readers.godot`, in long tests only.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from engines.readers.corners import CornerMesh, differences
+from engines.readers.fbx_file import FbxFile
+from engines.readers.fbx_file import read_fbx as ufbx_scene
+from engines.readers.glb_file import read_glb
+
+__all__ = [
+    "CornerMesh",
+    "FbxFile",
+    "decoded",
+    "differences",
+    "gltf_transform",
+    "khronos",
+    "ktx2",
+    "read_glb",
+    "run_node",
+    "sarif_schema",
+    "three",
+    "three_fbx",
+    "ufbx_scene",
+]
 
 _FOLDER = Path(__file__).parent / "validators"
 
@@ -30,6 +57,33 @@ def three(*files: Path) -> list[list[dict[str, Any]]]:
     """Each GLB's meshes as three.js loads them."""
     found = json.loads(run_node("three_load.mjs", *files))
     return [found[str(file)] for file in files]
+
+
+def three_fbx(*files: Path) -> list[list[dict[str, Any]]]:
+    """Each FBX's meshes as three.js loads them: a lenient reader, so it proves little by itself."""
+    found = json.loads(run_node("three_fbx.mjs", *files))
+    return [found[str(file)] for file in files]
+
+
+def gltf_transform(*files: Path) -> list[dict[str, Any]]:
+    """What glTF-Transform's `inspect` tells of each GLB: warnings, extensions, scenes, meshes, materials, textures."""
+    found = json.loads(run_node("inspect.mjs", *files))
+    return [found[str(file)] for file in files]
+
+
+def decoded(packed: Path, plain: Path) -> Path:
+    """A GLB packed by Draco, meshopt or quantisation written as a plain one by glTF-Transform, for `read_glb`."""
+    assert json.loads(run_node("decode.mjs", packed, plain)) == []
+    return plain
+
+
+def ktx2(*files: Path) -> list[tuple[dict[str, Any], np.ndarray]]:
+    """What ktx-parse tells of each KTX2 file, and its base level (height, width, 4) as Basis' own transcoder decodes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        targets = [Path(folder) / f"{number}.rgba" for number in range(len(files))]
+        told = json.loads(run_node("ktx2.mjs", *(path for pair in zip(files, targets, strict=True) for path in pair)))
+        raw = [np.frombuffer(target.read_bytes(), np.uint8) for target in targets]
+    return [(about, pixels.reshape(about["height"], about["width"], 4)) for about, pixels in zip(told, raw, strict=True)]
 
 
 def sarif_schema(*files: Path) -> list[list[str]]:

@@ -3,6 +3,7 @@
 >>> import kiln
 >>> package = kiln.make("skewer.png", recipe="prop")      # doctest: +SKIP
 >>> package = kiln.process("statue.glb", out="out")       # doctest: +SKIP
+>>> package = kiln.export("out/statue", engine=["unity"]) # doctest: +SKIP
 >>> report = kiln.inspect("out/statue/statue.glb")        # doctest: +SKIP
 >>> report = kiln.check("statue.glb", "unity")            # doctest: +SKIP
 
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from kiln.pipeline.api import check, inspect, make, process
+    from kiln.pipeline.api import check, export, inspect, make, process
 
-__all__ = ["check", "inspect", "make", "process"]
+__all__ = ["check", "export", "inspect", "make", "process"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from command_line import run
 from kiln import stages
+from kiln.errors import InputError
 from kiln.faces.flags import flags
 
 
@@ -24,7 +25,7 @@ def test_every_flag_teaches() -> None:
     assert [flag.long_name for flag in flags() if not (flag.field.description or "").strip()] == []
 
 
-@pytest.mark.parametrize("command", ["make", "process", "inspect", "recipes", "backends", "stages"])
+@pytest.mark.parametrize("command", ["make", "process", "export", "inspect", "recipes", "backends", "stages"])
 def test_help_teaches(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, command, "--help") == 0
     assert "Usage: " in capsys.readouterr().out
@@ -64,3 +65,20 @@ def test_what_cannot_be_used_is_code_3_and_one_sentence(
     assert "did you mean 'prop'?" in capsys.readouterr().err
     assert run(monkeypatch, "make", "a.png", "--simplify-triangles", "1") == 3
     assert "greater than or equal to" in capsys.readouterr().err
+
+
+def test_lists_and_numbers_among_choices_reach_the_stage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: dict[str, object] = {}
+
+    def refuse(model: Path, **given: object) -> None:
+        seen.update(given)
+        raise InputError("seen")
+
+    monkeypatch.setattr("kiln.pipeline.api.export", refuse)
+    for words, meant in (("unity, web", ["unity", "web"]), ('["godot"]', ["godot"]), ("none", [])):
+        assert run(monkeypatch, "export", "a.glb", "--engine", words, "--influences", "8", "--quiet") == 3
+        assert (seen["engine"], seen["influences"]) == (meant, 8)
+    capsys.readouterr()
+    assert run(monkeypatch, "export", "a.glb", "--engine", "quake") == 2
+    assert "'quake' is not one of unreal, unity" in capsys.readouterr().err
+    assert run(monkeypatch, "export", "a.glb", "--influences", "5") == 2

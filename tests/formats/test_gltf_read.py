@@ -206,7 +206,7 @@ def _changed(path: str, value: object) -> dict[str, Any]:
         ("accessors.0.byteOffset", -4, "must be an integer"),
         ("accessors.0.byteOffset", 2**60, "must be an integer"),
         ("accessors.0.componentType", 5124, "does not know"),
-        ("accessors.0.type", "MAT4", "MAT4"),
+        ("accessors.0.type", "MAT3", "MAT3"),
         ("accessors.1.componentType", 5126, "bytes"),
         ("bufferViews.0.byteLength", 10**9, "ends at byte"),
         ("bufferViews.0.byteStride", 8, "shorter than its elements"),

@@ -14,7 +14,7 @@ from kiln.formats.package import Draft, new_package, write_manifest
 
 
 def _write(target: Path, *, word: bytes = b"first", archive: bool = True) -> None:
-    with new_package(target, archive=archive) as draft:
+    with new_package(target, archives=("",) if archive else ()) as draft:
         draft.write("maps/b.bin", word)
         draft.write("a.txt", b"a")
         write_manifest(draft, {"kiln": "0"})
@@ -54,7 +54,7 @@ def test_any_error_leaves_what_was_there_before(tmp_path: Path, error: BaseExcep
     _write(tmp_path / "old")
     before = _tree(tmp_path)
     for target in (tmp_path / "old", tmp_path / "new" / "folders" / "x"):
-        with pytest.raises(type(error)), new_package(target, archive=True) as draft:
+        with pytest.raises(type(error)), new_package(target, archives=("",)) as draft:
             draft.write("a.txt", b"half")
             raise error
     assert _tree(tmp_path) == before

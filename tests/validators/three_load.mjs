@@ -5,11 +5,12 @@ globalThis.self = globalThis;
 globalThis.window = globalThis;
 globalThis.createImageBitmap = async () => ({ width: 1, height: 1, close() {} }); // node decodes no pictures
 const { GLTFLoader } = await import("three/addons/loaders/GLTFLoader.js");
+const { MeshoptDecoder } = await import("three/addons/libs/meshopt_decoder.module.js");
 
 const found = {};
 for (const file of process.argv.slice(2)) {
   const bytes = readFileSync(file);
-  const gltf = await new GLTFLoader().parseAsync(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), "");
+  const gltf = await new GLTFLoader().setMeshoptDecoder(MeshoptDecoder).parseAsync(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), "");
   found[file] = [];
   gltf.scene.updateMatrixWorld(true);
   gltf.scene.traverse((node) => {

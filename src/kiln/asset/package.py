@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiln.asset.report import Report
@@ -16,6 +17,9 @@ class Package:
     folder: Path
     archive: Path | None
     """The same files as one zip."""
+
+    engine_archives: Mapping[str, Path] = field(default_factory=dict)
+    """By engine, its folder alone as a zip."""
 
     files: tuple[str, ...]
     """Paths inside the folder, with forward slashes, sorted."""

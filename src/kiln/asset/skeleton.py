@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Float32, Float64, Int32
 
 from kiln.asset.freeze import freeze_arrays
 
@@ -39,3 +39,11 @@ class Skeleton:
             if parent >= 0:
                 found[joint] = found[parent] @ found[joint]
         return found
+
+    def moved(self, *, scale: float = 1.0, offset: Float32[np.ndarray, " 3"] | None = None) -> Skeleton:
+        """The joints moved as `Mesh.moved` moves vertices; their directions and scale stay."""
+        local = np.array(self.local_matrices)
+        local[:, :3, 3] *= scale
+        if offset is not None:
+            local[self.parents < 0, :3, 3] += offset
+        return replace(self, local_matrices=local)

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -48,6 +48,7 @@ def kiln() -> None:
       kiln make knight_front.png knight_left.png    two views of one subject
       kiln make sword.png --triangles 1500 --generate-method extrude
       kiln process statue.glb --recipe mobile       any mesh through the game stages
+      kiln export out/skewer --engine unity,web     a finished package for more engines
       kiln inspect out/skewer/skewer.glb            measure a file
       kiln check *.glb --contract unity             judge files by limits, for CI
     """
@@ -88,7 +89,7 @@ def make(pictures: Sequence[Path], views: Sequence[Any], **rest: Any) -> None:
 
     The side a picture shows is read from its name (knight_front.png, knight-left.png) or given with --view.
     """
-    _present(lambda **given: api.make(list(pictures), views=views, **given), rest)
+    _present(lambda **given: api.make(list(pictures), views=views, **given), _with_limits(rest))
 
 
 @kiln.command(cls=StageCommand)
@@ -101,7 +102,27 @@ def process(model: Path, up: Any, **rest: Any) -> None:
 
     Textures and vertex colours are carried over to the new mesh's maps.
     """
-    _present(lambda **given: api.process(model, up=up, **given), rest)
+    _present(lambda **given: api.process(model, up=up, **given), _with_limits(rest))
+
+
+@kiln.command(cls=StageCommand)
+@click.argument("model", metavar="PACKAGE|MODEL", type=click.Path(path_type=Path))
+@click.option("--up", type=click.Choice(["y", "z"]), default="y", help="Axis that points up in OBJ, PLY and STL. [default: y]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done, and no progress.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
+@click.option("--name", help="Name of the asset; a package keeps its own. [default: the file's name]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder the package is written to. [default: a package's own; else out]")
+@stage_flags(only=frozenset({"export"}))
+def export(model: Path, **rest: Any) -> None:
+    """Hand a finished PACKAGE (folder or zip), or any MODEL as it is, to engines.
+
+    \b
+    Nothing is simplified, unwrapped or baked:
+      kiln export out/skewer --engine unity,godot   two more folders in out/skewer
+      kiln export hero.glb --engine unreal          a rigged model, its skeleton too
+      kiln export out/skewer --formats obj,usdz
+    """
+    _present(lambda export=None, **given: api.export(model, **{**(export or {}), **given}), rest)
 
 
 @kiln.command()
@@ -163,7 +184,7 @@ def _present(work: Callable[..., Package], given: dict[str, Any]) -> None:
 
     signal.signal(signal.SIGINT, ask_to_stop)
     quiet, as_json = given.pop("quiet"), given.pop("as_json")
-    arguments = {"limits": _limits(given.pop("time_limit"), given.pop("memory_limit")), "cancelled": stop, **overrides(given), **given}
+    arguments = {"cancelled": stop, **overrides(given), **given}
     if quiet or as_json:
         package = work(**arguments)
     else:
@@ -175,15 +196,17 @@ def _present(work: Callable[..., Package], given: dict[str, Any]) -> None:
         _print_package(package)
 
 
-def _limits(seconds: float | None, gigabytes: float | None) -> Mapping[str, float]:
-    """The limits that were given."""
-    return {name: value for name, value in (("stage_seconds", seconds), ("memory_gb", gigabytes)) if value is not None}
+def _with_limits(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the limits that were given as one."""
+    flags = {"stage_seconds": given.pop("time_limit"), "memory_gb": given.pop("memory_limit")}
+    return {**given, "limits": {name: value for name, value in flags.items() if value is not None}}
 
 
 def _package_data(package: Package) -> dict[str, Any]:
     return {
         "package": str(package.folder),
         "archive": str(package.archive) if package.archive else None,
+        "engines": {name: str(path) for name, path in package.engine_archives.items()},
         "model": str(package.model),
         "files": list(package.files),
         "report": report_data(package.report),
@@ -197,6 +220,8 @@ def _print_package(package: Package) -> None:
         click.echo(f"  {verdict_line(package.report.contract)}")
     for warning in package.report.warnings:
         click.echo(f"  note: {warning}")
+    for engine, archive in package.engine_archives.items():
+        click.echo(f"  {engine}: {package.folder / engine} ({archive.name})")
     click.echo(f"  report: {package.folder / 'report.html'}")
 
 

@@ -128,6 +128,47 @@ class _Data(click.ParamType[Any]):
             return value
 
 
+class _Choice(click.ParamType[Any]):
+    """One of several values, which need not be text."""
+
+    name = "choice"
+
+    def __init__(self, choices: tuple[Any, ...]) -> None:
+        self._choices = {str(choice): choice for choice in choices}
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The values there are."""
+        return f"[{'|'.join(self._choices)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value itself."""
+        if str(value) not in self._choices:
+            self.fail(f"{value!r} is not one of {', '.join(self._choices)}", param, ctx)
+        return self._choices[str(value)]
+
+
+class _Words(click.ParamType[Any]):
+    """Some of several words, or none: `unreal,unity`. A JSON list is taken, too."""
+
+    name = "words"
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        self._choices = choices
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002
+        """The words there are."""
+        return f"[{'|'.join(self._choices)}],..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The words as a list."""
+        text = str(value).strip("[] ").replace('"', "")
+        listed = [] if text == "none" else [word.strip() for word in text.split(",")]
+        for word in listed:
+            if word not in self._choices:
+                self.fail(f"{word!r} is not one of {', '.join(self._choices)}", param, ctx)
+        return listed
+
+
 def _plain_type(field: FieldInfo) -> Any:
     """The field's type without Optional."""
     kind = field.annotation
@@ -137,7 +178,9 @@ def _plain_type(field: FieldInfo) -> Any:
 
 def _click_type(kind: Any) -> click.ParamType[Any]:
     if get_origin(kind) is Literal:
-        return click.Choice([str(choice) for choice in get_args(kind)])
+        return _Choice(get_args(kind))
+    if get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is Literal:
+        return _Words(tuple(map(str, get_args(get_args(kind)[0]))))
     plain: dict[Any, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
     return plain.get(kind, _Data())
 
@@ -156,4 +199,6 @@ def _show(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, BaseModel):
         return json.dumps(value.model_dump(mode="json"))
+    if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
+        return ",".join(value) or "none"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else "none" if value is None else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from kiln.asset import FileRecord, Material, Mesh, Voxels
+from kiln.asset import FileRecord, Material, Mesh, Skeleton, Voxels
 from kiln.errors import ModelError
 
 _MAX_TRIANGLES: Final = 20_000_000
@@ -20,6 +20,9 @@ class Content:
 
     mesh: Mesh
     materials: tuple[Material, ...] = ()
+    skeleton: Skeleton | None = None
+    """What the mesh's joints count into, where skins were wanted and there are some."""
+
     voxels: Voxels | None = None
     notes: tuple[str, ...] = ()
     """Sentences for people: what was left out."""

@@ -14,10 +14,13 @@ MAX_FILE_BYTES: Final = 2 * 1024**3
 class Folder:
     """Reads files named by a model, never outside the model's folder, and remembers which."""
 
-    def __init__(self, model: Path, *, textures: bool = True) -> None:
+    def __init__(self, model: Path, *, textures: bool = True, skins: bool = False) -> None:
         self.stem = model.stem
         self.textures = textures
         """Whether pictures are wanted; otherwise readers leave them alone."""
+
+        self.skins = skins
+        """Whether joints and weights are wanted; otherwise a skinned mesh is read as it was bound."""
 
         self._root = model.parent.resolve()
         self._used: dict[str, FileRecord] = {}

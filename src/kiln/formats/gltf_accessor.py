@@ -12,7 +12,7 @@ from kiln.formats.gltf_container import Gltf
 from kiln.formats.gltf_json import Entry
 
 _DTYPES = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 _MAX_INDICES = 3 * MAX_VERTICES
 _MAX_WITHOUT_DATA = 1_000_000

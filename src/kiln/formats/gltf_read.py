@@ -18,7 +18,9 @@ from kiln.formats.gltf_accessor import accessor_count, read_floats, read_indices
 from kiln.formats.gltf_container import Gltf, open_gltf
 from kiln.formats.gltf_json import Entry
 from kiln.formats.gltf_material import MaterialReader, UvMap
-from kiln.formats.gltf_scene import Matrix, placed_meshes
+from kiln.formats.gltf_scene import Matrix, Node, scene_nodes
+from kiln.formats.gltf_skin import Influences, SkinReader
+from kiln.formats.gltf_write import Part
 from kiln.formats.vertex_color import from_linear
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
@@ -31,11 +33,27 @@ _ATTRIBUTES = {"NORMAL": (3,), "TANGENT": (4,), "COLOR_0": (3, 4), "TEXCOORD_1":
 def read_gltf(data: bytes, folder: Folder) -> Content:
     """The default scene of a .glb or .gltf file. Raises ModelError with the reason, whatever the bytes are."""
     gltf = open_gltf(data, folder)
-    scene = _Scene(gltf)
-    for index, world in placed_meshes(gltf):
-        scene.add_mesh(index, world)
+    scene = _Scene(gltf, nodes := scene_nodes(gltf))
+    for node in nodes:
+        if node.mesh is not None:
+            scene.add_mesh(node, node.mesh)
     mesh, materials = scene.merge()
-    return Content(mesh=mesh, materials=materials, notes=(*gltf.notes, *_left_out(gltf)), linked=folder.used)
+    skeleton = scene.skins.skeleton() if mesh.joints is not None else None
+    notes = (*gltf.notes, *_left_out(gltf))
+    return Content(mesh=mesh, materials=materials, skeleton=skeleton, notes=notes, linked=folder.used)
+
+
+def read_gltf_parts(data: bytes, folder: Folder) -> list[Part]:
+    """The nodes of the default scene that have meshes, each by itself in the scene's frame. ModelError as `read_gltf`."""
+    gltf = open_gltf(data, folder)
+    nodes = scene_nodes(gltf)
+    parts = []
+    for node in nodes:
+        if node.mesh is not None:
+            scene = _Scene(gltf, nodes)
+            scene.add_mesh(node, node.mesh)
+            parts.append(Part(name=node.name, mesh=scene.merge()[0], extras=node.extras))
+    return parts
 
 
 def _left_out(gltf: Gltf) -> list[str]:
@@ -58,13 +76,14 @@ class _Part:
 class _Scene:
     """Collects parts, then makes one mesh of them."""
 
-    def __init__(self, gltf: Gltf) -> None:
+    def __init__(self, gltf: Gltf, nodes: Sequence[Node]) -> None:
         self._gltf = gltf
+        self.skins = SkinReader(gltf, nodes)
         self._reader = MaterialReader(gltf)
         self._parts: list[_Part] = []
         self._vertices = self._triangles = self._skipped = 0
 
-    def add_mesh(self, index: int, world: Matrix) -> None:
+    def add_mesh(self, node: Node, index: int) -> None:
         """A node's mesh. Primitives over the same vertices stay one part, so that reading back what was written gives the same mesh."""
         parts: dict[object, _Part] = {}
         for primitive in gltf_json.entries(gltf_json.pick(self._gltf.document, "meshes", index), "primitives"):
@@ -79,7 +98,7 @@ class _Scene:
             uv_map = self._reader.uv_map(material) if material >= 0 else UvMap()
             key = (uv_map, *((name, str(at)) for name, at in attributes.items()))
             if key not in parts:
-                parts[key] = self._part(attributes, uv_map, world)
+                parts[key] = self._part(attributes, uv_map, node)
                 self._parts.append(parts[key])
             self._add_triangles(parts[key], primitive, mode, material)
 
@@ -97,7 +116,7 @@ class _Scene:
             materials = ()
         return (replace(mesh, material_ids=None) if len(materials) < 2 else mesh), materials
 
-    def _part(self, attributes: Entry, uv_map: UvMap, world: Matrix) -> _Part:
+    def _part(self, attributes: Entry, uv_map: UvMap, node: Node) -> _Part:
         at = gltf_json.integer(attributes, "POSITION")
         self._vertices += accessor_count(self._gltf, at)
         check_counts(vertices=self._vertices, triangles=self._triangles)
@@ -106,6 +125,7 @@ class _Scene:
         uv_key = f"TEXCOORD_{uv_map.texture_set}"
         uvs = self._attribute(attributes, uv_key, len(positions), (2,)) if uv_key in attributes else None
         lightmap_uvs = found.get("TEXCOORD_1") if uv_map.texture_set == 0 else None
+        joints, weights = self._influences(node, attributes, len(positions))
         mesh = Mesh(
             positions=positions,
             triangles=np.zeros((0, 3), np.uint32),
@@ -115,8 +135,18 @@ class _Scene:
             lightmap_uvs=lightmap_uvs if lightmap_uvs is not None and np.isfinite(lightmap_uvs).all() else None,
             colors=from_linear(_with_alpha(found["COLOR_0"])) if "COLOR_0" in found else None,
             importance=_usable_importance(found["_IMPORTANCE"][:, 0]) if "_IMPORTANCE" in found else None,
+            joints=joints,
+            weights=weights,
         )
+        world = node.world if node.skin is None else self.skins.placement(node.skin)
         return _Part(mesh=_placed(mesh, world), mirrored=_is_mirrored(world))
+
+    def _influences(self, node: Node, attributes: Entry, count: int) -> Influences | tuple[None, None]:
+        if self._gltf.folder.skins and self.skins:
+            return self.skins.influences(node, attributes, count)
+        if node.skin is not None:
+            self._gltf.note("skins were left out: the mesh stands as it was bound to its skeleton")
+        return None, None
 
     def _attribute(self, attributes: Entry, key: str, count: int, widths: tuple[int, ...]) -> Float32[np.ndarray, "n k"]:
         index = gltf_json.integer(attributes, key)
@@ -218,5 +248,7 @@ def merge_meshes(meshes: Sequence[Mesh]) -> Mesh:
         lightmap_uvs=stacked([mesh.lightmap_uvs for mesh in meshes], None, 2, np.float32),
         colors=stacked([mesh.colors for mesh in meshes], 255.0, 4, np.uint8),
         importance=None if importance is None else importance[:, 0],
+        joints=stacked([mesh.joints for mesh in meshes], None, 0, np.uint16),
+        weights=stacked([mesh.weights for mesh in meshes], None, 0, np.float32),
         material_ids=np.concatenate(ids),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
+from kiln.asset.rotation import rotation_matrix
 from kiln.errors import ModelError
 from kiln.formats import gltf_json
 from kiln.formats.gltf_container import Gltf
@@ -15,26 +16,49 @@ from kiln.formats.gltf_json import Entry
 Matrix = Float64[np.ndarray, "4 4"]
 
 
-def placed_meshes(gltf: Gltf) -> Iterator[tuple[int, Matrix]]:
-    """The mesh index and global transform of each node with a mesh, in the default scene's order, depth first.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Node:
+    """A node of the scene, with its global transform."""
+
+    index: int
+    parent: int | None
+    world: Matrix
+    name: str
+    mesh: int | None
+    skin: int | None
+    extras: Entry
+
+
+def scene_nodes(gltf: Gltf) -> list[Node]:
+    """Every node of the default scene, depth first, so parents come before their children.
 
     A file without scenes shows every node that is no other's child.
     """
-    seen: set[int] = set()
-    waiting = [(node, np.eye(4)) for node in reversed(_roots(gltf))]
+    nodes: dict[int, Node] = {}
+    waiting: list[tuple[int, Node | None]] = [(root, None) for root in reversed(_roots(gltf))]
     while waiting:
         index, parent = waiting.pop()
-        if index in seen:
+        if index in nodes:
             raise ModelError(f"node {index} is its own ancestor or has two parents: export it again")
-        seen.add(index)
-        node = gltf_json.pick(gltf.document, "nodes", index)
-        with np.errstate(over="ignore", invalid="ignore"):
-            world = parent @ _local(node)
-        if "mesh" in node:
-            if "skin" in node:
-                gltf.note("skins were left out: the mesh stands in its rest pose")
-            yield gltf_json.integer(node, "mesh"), world
-        waiting += [(child, world) for child in reversed(gltf_json.integers(node, "children"))]
+        declared = gltf_json.pick(gltf.document, "nodes", index)
+        nodes[index] = _node(index, declared, parent)
+        waiting += [(child, nodes[index]) for child in reversed(gltf_json.integers(declared, "children"))]
+    return list(nodes.values())
+
+
+def _node(index: int, declared: Entry, parent: Node | None) -> Node:
+    mesh = gltf_json.integer(declared, "mesh") if "mesh" in declared else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        world = _local(declared) if parent is None else parent.world @ _local(declared)
+    return Node(
+        index=index,
+        parent=None if parent is None else parent.index,
+        world=world,
+        name=gltf_json.text(declared, "name"),
+        mesh=mesh,
+        skin=gltf_json.integer(declared, "skin") if "skin" in declared and mesh is not None else None,
+        extras=gltf_json.entry(declared, "extras") if isinstance(declared.get("extras"), dict) else {},
+    )
 
 
 def _roots(gltf: Gltf) -> list[int]:
@@ -52,21 +76,6 @@ def _local(node: Entry) -> Matrix:
         return np.array(columns).reshape(4, 4).T
     matrix = np.eye(4)
     scale = np.array(gltf_json.numbers(node, "scale", (1.0, 1.0, 1.0)))
-    matrix[:3, :3] = _rotation(np.array(gltf_json.numbers(node, "rotation", (0.0, 0.0, 0.0, 1.0)))) * scale
+    matrix[:3, :3] = rotation_matrix(np.array(gltf_json.numbers(node, "rotation", (0.0, 0.0, 0.0, 1.0)))) * scale
     matrix[:3, 3] = gltf_json.numbers(node, "translation", (0.0, 0.0, 0.0))
     return matrix
-
-
-def _rotation(quaternion: Float64[np.ndarray, " 4"]) -> Float64[np.ndarray, "3 3"]:
-    """The matrix of a quaternion x, y, z, w; one of length 0 turns nothing."""
-    length = np.linalg.norm(quaternion)
-    if not length > 0:
-        return np.eye(3)
-    x, y, z, w = quaternion / length
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Shaped, UInt32
+from jaxtyping import Float64, Shaped, UInt8, UInt16, UInt32
 
-from kiln.asset import Material, Mesh
+from kiln.asset import Material, Mesh, Skeleton
+from kiln.asset.rotation import quaternion_of
 from kiln.formats.png import encode_pngs
 from kiln.formats.vertex_color import to_linear
 from kiln.version import VERSION
 
 Slot = Literal["base_color", "normal", "orm", "emissive"]
 
-_COMPONENT = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125, np.dtype(np.uint16): 5123}
-_WIDTH = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_COMPONENT = {np.dtype(np.float32): 5126, np.dtype(np.uint32): 5125, np.dtype(np.uint16): 5123, np.dtype(np.uint8): 5121}
+_WIDTH = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _VERTICES, _INDICES = 34962, 34963
 """bufferView targets."""
+
+_IMAGE_EXTENSIONS = {"EXT_texture_webp", "KHR_texture_basisu"}
+"""A file whose textures need one of these cannot be read without."""
 
 _SAMPLER = {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}
 """Trilinear, repeating."""
@@ -33,13 +37,17 @@ class Part:
 
     name: str
     mesh: Mesh
+    materials: bool = True
+    """Whether it is to be seen; a collision hull is not, and has none."""
+
     extras: Mapping[str, object] = field(default_factory=dict)
     """Plain data that travels with the node, for programs of one's own; readers ignore it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EncodedMaterial:
-    """A material as a file holds it: the factors of `material`, and its maps as PNG files or as relative URIs of PNG files."""
+    """A material as a file holds it: the factors of `material`, and its maps as files (PNG, JPEG, WebP, KTX 2)
+    or as relative URIs of PNG or JPEG files."""
 
     material: Material
     images: Mapping[Slot, bytes | str] = field(default_factory=dict)
@@ -63,12 +71,17 @@ def encode_material(material: Material) -> EncodedMaterial:
     return EncodedMaterial(material=material, images=encode_pngs(material_maps(material)))  # type: ignore[arg-type]  # keys stay slots
 
 
-def write_glb(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = ()) -> bytes:
+def write_glb(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (), *, skeleton: Skeleton | None = None) -> bytes:
     """A GLB file with a node for each part; images given as bytes are embedded, URIs are referenced.
 
-    Raises ValueError for a part without triangles, or one whose material has images while it has no UVs.
+    Parts whose meshes have joints are skinned to the skeleton. Raises ValueError for a part without triangles, one whose material has
+    images while it has no UVs, and one with joints where there is no skeleton.
     """
-    document, binary = _document(parts, materials)
+    return pack_glb(*gltf_document(parts, materials, skeleton))
+
+
+def pack_glb(document: Mapping[str, Any], binary: bytes) -> bytes:
+    """The JSON and the binary buffer, whose length must be a multiple of 4, as one GLB file."""
     text = _json(document)
     text += b" " * (-len(text) % 4)
     total = 12 + 8 + len(text) + 8 + len(binary)
@@ -76,7 +89,9 @@ def write_glb(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = ()) 
     return b"".join([header, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(binary), b"BIN\0"), binary])
 
 
-def write_gltf(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (), *, name: str) -> dict[str, bytes]:
+def write_gltf(
+    parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (), *, name: str, skeleton: Skeleton | None = None
+) -> dict[str, bytes]:
     """Files, by relative path: <name>.gltf, <name>.bin and a PNG for each image given as bytes. Otherwise as `write_glb`."""
     files: dict[str, bytes] = {}
     linked = []
@@ -87,22 +102,28 @@ def write_gltf(parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (),
             if isinstance(image, bytes):
                 files[f"{name}_{number}_{slot}.png"] = image
         linked.append(EncodedMaterial(material=encoded.material, images=images))
-    document, binary = _document(parts, linked)
+    document, binary = gltf_document(parts, linked, skeleton)
     document["buffers"][0]["uri"] = f"{name}.bin"
     return files | {f"{name}.gltf": _json(document), f"{name}.bin": binary}
 
 
-def _json(document: dict[str, Any]) -> bytes:
+def _json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _document(parts: Sequence[Part], materials: Sequence[EncodedMaterial]) -> tuple[dict[str, Any], bytes]:
-    """The JSON and the binary buffer."""
+def gltf_document(
+    parts: Sequence[Part], materials: Sequence[EncodedMaterial] = (), skeleton: Skeleton | None = None
+) -> tuple[dict[str, Any], bytes]:
+    """The JSON and the binary buffer of `write_glb`'s file."""
     writer = _Writer()
     for part in parts:
         writer.add_part(part, materials)
     for encoded in materials:
         writer.add_material(encoded)
+    if any(part.mesh.joints is not None for part in parts):
+        if skeleton is None:
+            raise ValueError("a mesh with joints needs a skeleton")
+        writer.add_skeleton(skeleton)
     return writer.finish()
 
 
@@ -111,11 +132,12 @@ class _Writer:
 
     def __init__(self) -> None:
         self._json: dict[str, list[dict[str, Any]]] = {
-            key: [] for key in ("nodes", "meshes", "materials", "textures", "images", "samplers", "accessors", "bufferViews")
+            key: [] for key in ("nodes", "meshes", "skins", "materials", "textures", "images", "samplers", "accessors", "bufferViews")
         }
         self._chunks: list[bytes] = []
         self._size = 0
         self._extensions: set[str] = set()
+        self._roots: list[int] = []
 
     def add_part(self, part: Part, materials: Sequence[EncodedMaterial]) -> None:
         """A node and its mesh: one primitive for each material in use, all over the same vertices."""
@@ -124,15 +146,31 @@ class _Writer:
             raise ValueError(f"{part.name}: no triangles to write")
         attributes = self._attributes(mesh)
         primitives = []
-        for material, triangles in _by_material(mesh):
+        for material, triangles in by_material(mesh):
             primitive: dict[str, Any] = {"attributes": attributes, "indices": self._indices(triangles, mesh.vertex_count)}
-            if materials:
+            if materials and part.materials:
                 if materials[material].images and mesh.uvs is None:
                     raise ValueError(f"{part.name}: a material with images needs UVs")
                 primitive["material"] = material
             primitives.append(primitive)
         node: dict[str, Any] = {"name": part.name, "mesh": self._add("meshes", {"name": part.name, "primitives": primitives})}
-        self._json["nodes"].append(node | ({"extras": dict(part.extras)} if part.extras else {}))
+        node |= {"extras": dict(part.extras)} if part.extras else {}
+        self._roots.append(self._add("nodes", node | ({"skin": 0} if mesh.joints is not None else {})))
+
+    def add_skeleton(self, skeleton: Skeleton) -> None:
+        """A node for each joint, and the one skin."""
+        first, parents = len(self._json["nodes"]), skeleton.parents.tolist()
+        for joint, name in enumerate(skeleton.names):
+            children = [first + child for child, parent in enumerate(parents) if parent == joint]
+            self._add("nodes", {"name": name, **_placed(skeleton.local_matrices[joint]), **({"children": children} if children else {})})
+        roots = [first + joint for joint, parent in enumerate(parents) if parent < 0]
+        self._roots += roots
+        # Bound in the asset's frame. Inverted in 64 bits; columns follow each other in glTF.
+        inverse = np.linalg.inv(skeleton.global_matrices)
+        inverse[:, 3] = (0, 0, 0, 1)
+        binding = self._accessor(inverse.transpose(0, 2, 1).reshape(-1, 16).astype(np.float32), None)
+        joints = list(range(first, first + len(parents)))
+        self._add("skins", {"joints": joints, "inverseBindMatrices": binding, **({"skeleton": roots[0]} if len(roots) == 1 else {})})
 
     def add_material(self, encoded: EncodedMaterial) -> None:
         """A material, its textures and images."""
@@ -159,10 +197,12 @@ class _Writer:
         document: dict[str, Any] = {
             "asset": {"version": "2.0", "generator": f"Kiln {VERSION}"},
             "scene": 0,
-            "scenes": [{"nodes": list(range(len(self._json["nodes"])))}],
+            "scenes": [{"nodes": self._roots}],
         }
         if self._extensions:
             document["extensionsUsed"] = sorted(self._extensions)
+        if self._extensions & _IMAGE_EXTENSIONS:
+            document["extensionsRequired"] = sorted(self._extensions & _IMAGE_EXTENSIONS)
         document |= {key: entries for key, entries in self._json.items() if entries}
         document["buffers"] = [{"byteLength": self._size}]
         return document, b"".join(self._chunks)
@@ -179,9 +219,9 @@ class _Writer:
         self._size += len(data) + len(padding)
         return view
 
-    def _accessor(self, array: Shaped[np.ndarray, "n k"], target: int, **extra: Any) -> int:
+    def _accessor(self, array: Shaped[np.ndarray, "n k"], target: int | None, **extra: Any) -> int:
         entry = {
-            "bufferView": self._view(array.tobytes(), target=target),
+            "bufferView": self._view(array.tobytes(), **({} if target is None else {"target": target})),
             "componentType": _COMPONENT[array.dtype],
             "count": len(array),
             "type": _WIDTH[array.shape[1]],
@@ -201,6 +241,11 @@ class _Writer:
                 attributes[key] = self._accessor(array, _VERTICES)
         if mesh.colors is not None:
             attributes["COLOR_0"] = self._accessor(to_linear(mesh.colors), _VERTICES, normalized=True)
+        if mesh.joints is not None and mesh.weights is not None:
+            for number in range(mesh.joints.shape[1] // 4):
+                four = slice(4 * number, 4 * number + 4)
+                attributes[f"JOINTS_{number}"] = self._accessor(_narrow(mesh.joints[:, four]), _VERTICES)
+                attributes[f"WEIGHTS_{number}"] = self._accessor(np.ascontiguousarray(mesh.weights[:, four]), _VERTICES)
         return attributes
 
     def _indices(self, triangles: UInt32[np.ndarray, "n 3"], vertices: int) -> int:
@@ -211,8 +256,14 @@ class _Writer:
     def _texture(self, name: str, image: bytes | str) -> int:
         if not self._json["samplers"]:
             self._add("samplers", dict(_SAMPLER))
-        where = {"uri": image} if isinstance(image, str) else {"bufferView": self._view(image), "mimeType": "image/png"}
-        return self._add("textures", {"sampler": 0, "source": self._add("images", {"name": name, **where})})
+        if isinstance(image, str):
+            return self._add("textures", {"sampler": 0, "source": self._add("images", {"name": name, "uri": image})})
+        mime_type, extension = _image_kind(image)
+        source = {"source": self._add("images", {"name": name, "bufferView": self._view(image), "mimeType": mime_type})}
+        if extension is None:
+            return self._add("textures", {"sampler": 0, **source})
+        self._extensions.add(extension)
+        return self._add("textures", {"sampler": 0, "extensions": {extension: source}})
 
     def _emission(self, factor: tuple[float, float, float]) -> dict[str, Any]:
         """glTF's factor ends at 1; beyond, KHR_materials_emissive_strength says how many times brighter, and readers may ignore it."""
@@ -228,7 +279,31 @@ class _Writer:
         }
 
 
-def _by_material(mesh: Mesh) -> list[tuple[int, UInt32[np.ndarray, "n 3"]]]:
+def _image_kind(image: bytes) -> tuple[str, str | None]:
+    """A picture's MIME type, and the extension by which textures refer to it, where glTF alone knows it not."""
+    if image.startswith(b"\xabKTX 20"):
+        return "image/ktx2", "KHR_texture_basisu"
+    if image.startswith(b"RIFF") and image[8:12] == b"WEBP":
+        return "image/webp", "EXT_texture_webp"
+    return ("image/jpeg" if image.startswith(b"\xff\xd8") else "image/png"), None
+
+
+def _narrow(joints: UInt16[np.ndarray, "n 4"]) -> UInt8[np.ndarray, "n 4"] | UInt16[np.ndarray, "n 4"]:
+    """In bytes where they fit."""
+    return joints.astype(np.uint8) if joints.max(initial=0) < 256 else np.ascontiguousarray(joints)
+
+
+def _placed(matrix: Float64[np.ndarray, "4 4"]) -> dict[str, list[float]]:
+    """A node's transform: in parts, as animations need them; as a matrix where it is sheared."""
+    scale = np.linalg.norm(matrix[:3, :3], axis=0) * np.sign(np.linalg.det(matrix[:3, :3]) or 1.0)
+    turn = matrix[:3, :3] / np.where(scale == 0, 1.0, scale)
+    if not np.allclose(turn.T @ turn, np.eye(3), atol=1e-5):
+        return {"matrix": matrix.T.ravel().tolist()}
+    placed = {"translation": matrix[:3, 3].tolist(), "rotation": quaternion_of(turn).tolist()}
+    return placed | ({} if np.allclose(scale, 1, atol=1e-6) else {"scale": scale.tolist()})
+
+
+def by_material(mesh: Mesh) -> list[tuple[int, UInt32[np.ndarray, "n 3"]]]:
     """Triangles of each material in use, by ascending material."""
     if mesh.material_ids is None:
         return [(0, mesh.triangles)]

@@ -10,9 +10,10 @@ from typing import Final, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from kiln.asset import FileRecord, Material, Mesh, Voxels
+from kiln.asset import FileRecord, Material, Mesh, Skeleton, Voxels
 from kiln.errors import ModelError
 from kiln.formats.content import Content, check_counts
+from kiln.formats.fbx.read import read_fbx
 from kiln.formats.folder import MAX_FILE_BYTES, Folder
 from kiln.formats.gltf_read import read_gltf
 from kiln.formats.names import safe_name
@@ -27,13 +28,14 @@ Up = Literal["y", "z"]
 _READERS: Final[dict[str, Callable[[bytes, Folder], Content]]] = {
     ".glb": read_gltf,
     ".gltf": read_gltf,
+    ".fbx": read_fbx,
     ".obj": read_obj,
     ".ply": read_ply,
     ".stl": read_stl,
     ".npz": read_voxel_npz,
 }
 
-_SAY_THEMSELVES: Final = (".glb", ".gltf", ".npz")
+_SAY_THEMSELVES: Final = (".glb", ".gltf", ".fbx", ".npz")
 """Kinds of files that say which axis points up."""
 
 _MAX_COORDINATE: Final = 1e9
@@ -65,20 +67,23 @@ class Model:
     inputs: tuple[FileRecord, ...]
     """The file, and every file that it refers to."""
 
+    skeleton: Skeleton | None = None
+    """What the mesh's joints count into, where skins were wanted and there are some."""
+
     voxels: Voxels | None = None
     """Colour and material as a voxel grid, in the mesh's frame."""
 
 
-def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
-    """The mesh in a .glb, .gltf, .obj, .ply, .stl or .npz file (a generator's voxels, see voxel_npz), in metres, +Y up.
+def read_model(path: Path, *, up: Up = "y", textures: bool = True, skins: bool = False) -> Model:
+    """The mesh in a .glb, .gltf, .fbx, .obj, .ply, .stl or .npz file (a generator's voxels, see voxel_npz), in metres, +Y up.
 
-    glTF and .npz say how they stand; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y).
-    Without `textures` no picture is opened, and materials have factors only. ModelError when the file is missing, empty, damaged, too
-    large, refers outside its own folder, or holds no surface.
+    glTF, FBX and .npz say how they stand; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y).
+    Without `textures` no picture is opened, and materials have factors only. With `skins` a skinned glTF's joints and weights are read,
+    too. ModelError when the file is missing, empty, damaged, too large, refers outside its own folder, or holds no surface.
     """
     data = _read(path)
     extension = path.suffix.lower()
-    folder = Folder(path, textures=textures)
+    folder = Folder(path, textures=textures, skins=skins)
     try:
         _check_kind(data, extension)
         content = _READERS[extension](data, folder)
@@ -93,6 +98,7 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True) -> Model:
         name=safe_name(path.stem),
         mesh=mesh if offset is None else mesh.moved(offset=offset),
         materials=content.materials,
+        skeleton=content.skeleton if offset is None or content.skeleton is None else content.skeleton.moved(offset=offset),
         voxels=content.voxels if offset is None or content.voxels is None else content.voxels.moved(offset=offset),
         notes=content.notes + notes + moved,
         inputs=(this, *content.linked),
@@ -130,7 +136,7 @@ _MAGICS = (
     (b"\x1f\x8b", "gzip"),
 )
 
-_KINDS = {".glb": ("GLB",), ".gltf": ("GLB",), ".ply": ("PLY",), ".npz": ("ZIP",), ".obj": (), ".stl": ()}
+_KINDS = {".glb": ("GLB",), ".gltf": ("GLB",), ".ply": ("PLY",), ".npz": ("ZIP",), ".fbx": ("FBX",), ".obj": (), ".stl": ()}
 
 
 def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:

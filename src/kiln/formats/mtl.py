@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from kiln.asset import Material
 from kiln.formats.folder import Folder
 from kiln.formats.image import decode_image, without_alpha
+from kiln.formats.orm import pack_orm
 
 _MATTE = 0.9
 """Roughness of a material that says nothing of it: MTL's own default, no highlight, looks like this."""
@@ -56,13 +56,13 @@ def _material(name: str, said: Mapping[str, str], folder: Folder, notes: list[st
     base_color = maps.get("map_kd")
     emissive = maps.get("map_ke")
     red, green, blue = (1.0, 1.0, 1.0) if base_color is not None else _three(said.get("kd", ""), 0.8)
-    orm = _orm(maps.get("map_pr"), maps.get("map_pm"))
+    roughness, metallic = (None if pixels is None else pixels[..., 0] for pixels in (maps.get("map_pr"), maps.get("map_pm")))
     return Material(
         name=name or "material",
         base_color=base_color,
         base_color_factor=(red, green, blue, 1.0),
         normal=without_alpha(maps.get("norm")),
-        orm=orm,
+        orm=pack_orm(None, roughness, metallic),
         roughness_factor=1.0 if maps.get("map_pr") is not None else _roughness(said),
         metallic_factor=1.0 if maps.get("map_pm") is not None else _one(said.get("pm", ""), 0.0),
         emissive=without_alpha(emissive),
@@ -111,17 +111,3 @@ def _texture(words: str, folder: Folder, notes: list[str]) -> UInt8[np.ndarray, 
     folder.check(reference)
     notes.append(f"the texture {reference} is missing and was left out")
     return None
-
-
-def _orm(
-    roughness: UInt8[np.ndarray, "h1 w1 4"] | None, metallic: UInt8[np.ndarray, "h2 w2 4"] | None
-) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Gray maps as one; what has no map is 255, so that its factor stands alone."""
-    first = roughness if roughness is not None else metallic
-    if first is None:
-        return None
-    orm = np.full((*first.shape[:2], 3), 255, np.uint8)
-    for channel, gray in ((1, roughness), (2, metallic)):
-        if gray is not None:
-            orm[..., channel] = cv2.resize(np.array(gray[..., 0]), (first.shape[1], first.shape[0]))
-    return orm

@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,8 @@ from typing import Any, Final
 from kiln.asset import FileRecord
 from kiln.errors import SetupError
 
-_MANIFEST: Final = "manifest.json"
+MANIFEST: Final = "manifest.json"
+"""Says that a folder is a package, and what is in it."""
 
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest a zip can say: no clock enters the bytes."""
@@ -46,41 +47,45 @@ class Draft:
 
 
 @contextmanager
-def new_package(target: Path, *, archive: bool = False) -> Iterator[Draft]:
-    """A draft that becomes the folder `target` when the block ends, and `<target>.zip` with it if asked; after any error, nothing is left.
+def new_package(target: Path, *, archives: Sequence[str] = ()) -> Iterator[Draft]:
+    """A draft that becomes the folder `target` when the block ends; after any error, nothing is left.
+
+    `archives` become zips beside it: "" the whole package as `<target>.zip`, "unreal" its folder unreal/ as `<target>_unreal.zip`.
 
     An earlier package of that name is replaced at that moment. Raises SetupError, with the cure, when the place cannot be written to, the
     disk is full, or something that is no package stands there.
     """
     with _explained(target):
-        check_target(target)
+        check_target(target, archives=archives)
         made = _make_parents(target.parent)
     draft = Draft(target.parent / f".{target.name}-{uuid.uuid4().hex[:12]}")
-    packed = draft.folder.with_suffix(".zip")
+    packed = {part: archive_of(draft.folder, part) for part in archives}
     try:
         with _explained(target):
             draft.folder.mkdir()
             yield draft
-            if archive:
-                _write_zip(packed, draft, root=target.name)
+            for part, path in packed.items():
+                _write_zip(path, draft, part=part, root=target.name)
             _move_into_place(draft.folder, target)
-            if archive:
-                packed.replace(_archive_of(target))
+            for part, path in packed.items():
+                path.replace(archive_of(target, part))
     except BaseException:
         shutil.rmtree(draft.folder, ignore_errors=True)
-        packed.unlink(missing_ok=True)
+        for path in packed.values():
+            path.unlink(missing_ok=True)
         _remove_empty(made)
         raise
 
 
-def check_target(target: Path) -> None:
+def check_target(target: Path, *, archives: Sequence[str] = ("",)) -> None:
     """Raise SetupError when a package must not or cannot be written there, before any work is done."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise SetupError(f"{target} is in the way and is no folder: choose another name or output folder")
     if target.is_dir() and any(target.iterdir()) and not _is_package(target):
         raise SetupError(f"{target} exists and is no Kiln package, so it is not replaced: choose another name or output folder")
-    if _archive_of(target).is_dir():
-        raise SetupError(f"{_archive_of(target)} is a folder, in the way of the .zip: choose another name or output folder")
+    for archive in (archive_of(target, part) for part in archives):
+        if archive.is_dir():
+            raise SetupError(f"{archive} is a folder, in the way of the .zip: choose another name or output folder")
     above = next((folder for folder in (target.parent, *target.parent.parents) if folder.exists()), Path())
     if not above.is_dir():
         raise SetupError(f"{above} is a file, so nothing can be written below it: choose another output folder")
@@ -91,7 +96,7 @@ def check_target(target: Path) -> None:
 def write_manifest(draft: Draft, content: Mapping[str, Any]) -> None:
     """Write manifest.json: the content, and the SHA-256 and size of every file written before it."""
     outputs = [{"name": file.name, "sha256": file.sha256, "bytes": file.size} for file in draft.files]
-    draft.write(_MANIFEST, json_bytes({**content, "outputs": outputs}))
+    draft.write(MANIFEST, json_bytes({**content, "outputs": outputs}))
 
 
 def json_bytes(content: object) -> bytes:
@@ -99,15 +104,15 @@ def json_bytes(content: object) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _archive_of(target: Path) -> Path:
-    """Where a package's zip lies."""
-    return target.with_name(f"{target.name}.zip")
+def archive_of(target: Path, part: str = "") -> Path:
+    """Where the zip of a package, or of one part of it, lies."""
+    return target.with_name(f"{target.name}_{part}.zip" if part else f"{target.name}.zip")
 
 
 def _is_package(folder: Path) -> bool:
     """Whether a manifest of Kiln's lies in the folder."""
     try:
-        found = json.loads((folder / _MANIFEST).read_bytes())
+        found = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and "kiln" in found
@@ -140,11 +145,14 @@ def _remove_empty(folders: list[Path]) -> None:
             return
 
 
-def _write_zip(path: Path, draft: Draft, *, root: str) -> None:
-    """All files under one folder, stored: PNG and GLB do not shrink, and a compressor's version would show in the bytes."""
+def _write_zip(path: Path, draft: Draft, *, part: str, root: str) -> None:
+    """The part's files under one folder, stored: PNG and GLB do not shrink, and a compressor's version would show in the bytes."""
+    inside = f"{part}/" if part else ""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
         for file in draft.files:
-            entry = zipfile.ZipInfo(f"{root}/{file.name}", _ZIP_DATE)
+            if not file.name.startswith(inside):
+                continue
+            entry = zipfile.ZipInfo(f"{root}/{file.name.removeprefix(inside)}", _ZIP_DATE)
             entry.create_system = 3  # Unix, wherever it is written
             entry.external_attr = 0o644 << 16
             packed.writestr(entry, (draft.folder / file.name).read_bytes())

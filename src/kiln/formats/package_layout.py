@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from kiln.asset import Material, Mesh, Primitive
-from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb, write_gltf
+from kiln.asset import Material, Mesh, Primitive, Skeleton
+from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb
 
 Pixels = UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]
 
@@ -65,24 +65,18 @@ def model_files(
     fits: Sequence[Primitive | None] = (),
     materials: Sequence[Material] = (),
     textures: Mapping[str, bytes],
-    gltf: bool = False,
+    skeleton: Skeleton | None = None,
 ) -> dict[str, bytes]:
     """The GLB files of a package by path: LOD0 with its textures inside, LODs that refer to them, and hulls.
 
-    `textures` holds the PNG files of `texture_pixels`, so nothing is encoded twice. With `gltf`, LOD0 also as .gltf that refers to them.
+    `textures` holds the PNG files of `texture_pixels`, so nothing is encoded twice.
     """
-    paths = _slots(name, materials)
-    embedded = [
-        EncodedMaterial(material=m, images={s: textures[p] for s, p in used.items()}) for m, used in zip(materials, paths, strict=True)
-    ]
-    linked = [EncodedMaterial(material=m, images=dict(used)) for m, used in zip(materials, paths, strict=True)]
-    files = {model_path(name): write_glb([Part(name=name, mesh=mesh)], embedded)}
+    embedded, linked = embedded_materials(name, materials, textures), linked_materials(name, materials)
+    files = {model_path(name): write_glb([Part(name=name, mesh=mesh)], embedded, skeleton=skeleton)}
     for level, lod in enumerate(lods, start=1):
-        files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked)
+        files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked, skeleton=skeleton)
     if hulls:
         files[hulls_path(name)] = write_glb(hull_parts(name, hulls, fits))
-    if gltf:
-        files |= write_gltf([Part(name=name, mesh=mesh)], linked, name=name)
     return files
 
 
@@ -90,7 +84,7 @@ def hull_parts(name: str, hulls: Sequence[Mesh], fits: Sequence[Primitive | None
     """A node for each hull; where a box, sphere or capsule is as good, the node's extras say which, as `Primitive`."""
     found = [*fits, *[None] * (len(hulls) - len(fits))]
     return [
-        Part(name=f"{name}_hull_{number:02d}", mesh=hull, extras={} if fit is None else {"collider": asdict(fit)})
+        Part(name=f"{name}_hull_{number:02d}", mesh=hull, materials=False, extras={} if fit is None else {"collider": asdict(fit)})
         for number, (hull, fit) in enumerate(zip(hulls, found, strict=True))
     ]
 
@@ -100,10 +94,30 @@ def without_maps(material: Material) -> Material:
     return replace(material, base_color=None, normal=None, orm=None, emissive=None, guessed=None, extras={})
 
 
-def _slots(name: str, materials: Sequence[Material]) -> list[dict[Slot, str]]:
-    """For each material, the path of each of its maps."""
+def embedded_materials(name: str, materials: Sequence[Material], textures: Mapping[str, bytes]) -> list[EncodedMaterial]:
+    """The materials as a GLB holds them, their maps taken from the PNG files of `texture_pixels`."""
+    return [
+        EncodedMaterial(material=material, images={slot: textures[path] for slot, path in used.items()})
+        for material, used in zip(materials, texture_slots(name, materials), strict=True)
+    ]
+
+
+def linked_materials(name: str, materials: Sequence[Material]) -> list[EncodedMaterial]:
+    """The materials as files of the package refer to its textures."""
+    return [EncodedMaterial(material=m, images=dict(used)) for m, used in zip(materials, texture_slots(name, materials), strict=True)]
+
+
+def texture_slots(name: str, materials: Sequence[Material]) -> list[dict[Slot, str]]:
+    """For each material, the path of each map that files refer to."""
     count = len(materials)
     return [
         {slot: texture_path(name, slot, material=number, materials=count) for slot in material_maps(material)}
         for number, material in enumerate(materials)
     ]
+
+
+def usable_slots(name: str, mesh: Mesh, materials: Sequence[Material], textures: Collection[str]) -> list[dict[Slot, str]]:
+    """`texture_slots` without files that there are not; none of a mesh without UVs, which could not show them."""
+    if mesh.uvs is None:
+        return [{} for _ in materials]
+    return [{slot: path for slot, path in used.items() if path in textures} for used in texture_slots(name, materials)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from jaxtyping import Float32
 
@@ -12,10 +14,11 @@ from kiln.formats.folder import Folder
 from kiln.formats.polygons import equal_corners
 from kiln.kernels.text import parse_stl_vertices
 
-_HEADER = 84
-"""Bytes: 80 of text, then the number of triangles."""
+HEADER_BYTES: Final = 84
+"""80 of text, then the number of triangles."""
 
-_RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+RECORD: Final = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+"""A triangle of a binary file."""
 
 
 def read_stl(data: bytes, folder: Folder) -> Content:
@@ -27,21 +30,21 @@ def read_stl(data: bytes, folder: Folder) -> Content:
 
 def _is_ascii(data: bytes) -> bool:
     """Whether it is text: many binary files begin with `solid` too, so the size that they declare decides first."""
-    declared = int.from_bytes(data[80:_HEADER], "little")
-    if len(data) >= _HEADER and len(data) == _HEADER + declared * _RECORD.itemsize:
+    declared = int.from_bytes(data[80:HEADER_BYTES], "little")
+    if len(data) >= HEADER_BYTES and len(data) == HEADER_BYTES + declared * RECORD.itemsize:
         return False
     return data[:512].lstrip().lower().startswith(b"solid")
 
 
 def _binary(data: bytes) -> Float32[np.ndarray, "n 3"]:
-    if len(data) < _HEADER:
+    if len(data) < HEADER_BYTES:
         raise ModelError("it is cut short: even a binary STL without triangles has 84 bytes")
-    declared = int.from_bytes(data[80:_HEADER], "little")
-    present = (len(data) - _HEADER) // _RECORD.itemsize
+    declared = int.from_bytes(data[80:HEADER_BYTES], "little")
+    present = (len(data) - HEADER_BYTES) // RECORD.itemsize
     if declared > present:
         raise ModelError(f"it declares {declared:,} triangles and holds {present:,}: it is cut short, or no STL file")
     check_counts(vertices=0, triangles=declared)
-    return np.frombuffer(data, _RECORD, declared, _HEADER)["corners"].reshape(-1, 3)
+    return np.frombuffer(data, RECORD, declared, HEADER_BYTES)["corners"].reshape(-1, 3)
 
 
 def _ascii(data: bytes) -> Float32[np.ndarray, "n 3"]:

@@ -1,4 +1,4 @@
-"""The four calls everybody makes: make, process, inspect, check. The command line and every later face call these."""
+"""The five calls everybody makes: make, process, export, inspect, check. The command line and every later face call these."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from kiln.asset import Asset, Package, Report, View
 from kiln.errors import InputError, ModelError
 from kiln.pipeline.ladder import Parameters
-from kiln.pipeline.recipe import Recipe, load_recipe
+from kiln.pipeline.recipe import Recipe, load_recipe, recipe_from_data
 from kiln.pipeline.run import Event, Run
 from kiln.pipeline.watch import read_limits
+from kiln.stages.export import ExportParams
 from kiln.stages.generate import front_first
 
 PathLike = str | Path
@@ -78,6 +79,40 @@ def process(
     _check_place(out, name or Path(model).stem)
     read = read_model(Path(model), up=up)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, source_voxels=read.voxels, inputs=read.inputs)
+    return run.from_asset(asset, notes=read.notes)
+
+
+def export(
+    path: PathLike,
+    *,
+    engine: Sequence[str] = ("unreal",),
+    out: PathLike | None = None,
+    name: str | None = None,
+    up: Literal["y", "z"] = "y",
+    on_event: Callable[[Event], None] | None = None,
+    cancelled: threading.Event | None = None,
+    **parameters: Any,
+) -> Package:
+    """Hand a finished package, or any model file as it is, to engines: nothing is simplified, unwrapped or baked.
+
+    A package (its folder or zip) gets the engines' folders beside what it has, in its place or in `out`. A model becomes a package in `out`
+    ("out" by default) with its meshes, materials and skeleton as they are. Further keywords are parameters of the export stage:
+    `export("out/skewer", engine=("unity", "web"), web_textures="ktx2")`. Raises a KilnError; nothing half-written is left behind.
+    """
+    from kiln.formats.model import read_model
+    from kiln.formats.package_read import is_package
+    from kiln.pipeline.reexport import export_package
+
+    given = _with_export({"export": {**parameters, "engine": tuple(engine)}}, out=Path(out or "out"), name=name)
+    recipe = recipe_from_data("export", {"summary": "A finished model as it is", "stages": ["export"]}, given)
+    run = _run(recipe, on_event, cancelled)
+    if is_package(Path(path)):
+        params = cast(ExportParams, recipe.steps[-1].params)
+        place = None if out is None else Path(out)
+        return export_package(Path(path), params, out=place, on_event=run.on_event, cancelled=run.cancelled)
+    _check_place(out or "out", name or Path(path).stem)
+    read = read_model(Path(path), up=up, skins=True)
+    asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, skeleton=read.skeleton, inputs=read.inputs)
     return run.from_asset(asset, notes=read.notes)
 
 

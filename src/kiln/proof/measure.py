@@ -65,7 +65,7 @@ def measure_package(folder: Path, asset: Asset) -> Evidence:
     )
     return measure_files(
         files,
-        reference=Reference(asset.source, asset.source_materials, voxels=asset.source_voxels),
+        reference=None if asset.mesh is None else Reference(asset.source, asset.source_materials, voxels=asset.source_voxels),
         guessed=None if asset.material is None else asset.material.guessed,
         colored=not _is_delit(asset.material),
         pictures=asset.pictures,

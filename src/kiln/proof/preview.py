@@ -16,7 +16,7 @@ from kiln import settings
 from kiln.asset import Material, Mesh
 from kiln.imaging.color import linear_to_srgb, srgb_to_linear
 from kiln.proof.canvas import MUTED, Canvas
-from kiln.render.camera import Camera, turntable
+from kiln.render.camera import HERO, Camera, turntable
 from kiln.render.ground import Shadow, contact_shadow
 from kiln.render.view import Subject, light, prepare, shoot
 from kiln.render.wire import edge_coverage
@@ -29,9 +29,6 @@ _HEADER = 132
 _NAMES = ("Front", "Front left", "Left", "Back left", "Back", "Back right", "Right", "Front right")
 _MARGIN_SHARE = 0.085
 """Of a tile, kept free on each side: the caption fits under the subject."""
-
-_HERO_AZIMUTH_DEGREES = 28.0
-_HERO_ELEVATION_DEGREES = 14.0
 
 _BACKDROP_TOP = np.array([0.74, 0.735, 0.72], np.float32)
 _BACKDROP_BOTTOM = np.array([0.50, 0.495, 0.48], np.float32)
@@ -148,7 +145,7 @@ def photograph(
 
 def hero_camera(mesh: Mesh) -> Camera:
     """From the front left, a little from above, as near as shows all of the mesh."""
-    return _aimed(Camera(azimuth_degrees=_HERO_AZIMUTH_DEGREES, elevation_degrees=_HERO_ELEVATION_DEGREES), mesh)
+    return _aimed(HERO, mesh)
 
 
 def contact_sheet(views: Views, *, title: str, facts: Sequence[str] = ()) -> UInt8[np.ndarray, "height width 3"]:

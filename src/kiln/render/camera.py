@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -77,6 +78,10 @@ class Camera:
         tangent = math.tan(math.radians(_SLIGHT_PERSPECTIVE_DEGREES / 2))
         distance = float((towards + needed / tangent).max()) or 1.0
         return replace(self, target=target, half_height=distance * tangent, distance=distance)
+
+
+HERO: Final = Camera(azimuth_degrees=28.0, elevation_degrees=14.0)
+"""From the front left, a little from above: how a subject is first shown. To be `fitted`."""
 
 
 def turntable(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from kiln.asset import UNMADE, Asset, Material
 from kiln.errors import PostconditionError, RecipeError
@@ -28,28 +28,18 @@ _EXTRAS = ("normal_16", "curvature", "thickness", "position")
 """Maps that travel beside the GLB."""
 
 
-def _listed(given: Any) -> Any:
-    """A list as the command line gives it, names with commas between them, as a tuple; anything else as it is."""
-    return tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else given
-
-
-def _number(given: Any) -> Any:
-    """A whole number that the command line gives as text; anything else as it is."""
-    return int(given) if isinstance(given, str) and given.isdecimal() else given
-
-
 _MapName = Literal["base_color", "normal", "orm", "emissive", "guessed", "curvature", "thickness", "position"]
 
 
 class BakeParams(Params):
     """Which maps, and how carefully. They are as large as the atlas that `unwrap` laid out."""
 
-    maps: Annotated[tuple[_MapName, ...], BeforeValidator(_listed)] = Field(
+    maps: tuple[_MapName, ...] = Field(
         ("base_color", "normal", "orm", "emissive", "guessed"),
         description="emissive and guessed are made only where the source has them; opacity is base_color's alpha. Beside the GLB: curvature"
         " (half is flat, bright bulges, full at a radius of 2 % of the diagonal), thickness (full at a third of the diagonal), position",
     )
-    bits: Annotated[Literal[8, 16], BeforeValidator(_number)] = Field(
+    bits: Literal[8, 16] = Field(
         8, description="16 adds the normal map as a 16-bit PNG beside the GLB, and gives curvature and thickness 16 bits; the GLB keeps 8"
     )
     ao: bool = Field(True, description="trace ambient occlusion; without it the ORM map's red channel is the source's own, or white")

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from kiln.asset import Asset, Mesh, Package, Report, Step, Value, Verdict
+from kiln.engines import EngineName, EngineOptions, Handover
 from kiln.errors import PostconditionError
 from kiln.stages.stage import Context, Params, stage
 from kiln.version import VERSION
@@ -18,24 +19,45 @@ from kiln.version import VERSION
 if TYPE_CHECKING:
     from kiln.formats.package import Draft
 
+FileFormat = Literal["glb", "gltf", "obj", "stl", "usd", "usdz"]
 
-class ExportParams(Params):
-    """What is written, and where."""
+
+class ExportParams(Params, EngineOptions):
+    """What is written, for which engines, and where."""
 
     out: Path = Field(Path("out"), description="folder in which the package's folder and zip are written")
     name: str | None = Field(None, description="what the asset is called; none takes the picture's or model's name")
     archive: bool = Field(True, description="write the package as one .zip, too")
-    formats: tuple[Literal["glb", "gltf"], ...] = Field(
-        ("glb",), description="glb is always written; gltf adds a .gltf that shares the textures"
+    engine: tuple[EngineName, ...] = Field(("unreal",), description="engines to write a ready folder for")
+    formats: tuple[FileFormat, ...] = Field(("glb",), description="glb is always written; the others beside it, of LOD0")
+    pack: dict[str, str] = Field(
+        default_factory=dict,
+        description='further textures packed from channels of the maps: {"Mask": "R=metallic G=occlusion B=1 A=1-roughness"}',
     )
     previews: bool = Field(True, description="render preview sheets and the report page")
     source: bool = Field(False, description="also write the dense source mesh, to measure against")
     allow_failing: bool = Field(False, description="write the package even if it fails its contract")
 
+    @field_validator("pack")
+    @classmethod
+    def _check_recipes(cls, recipes: dict[str, str]) -> dict[str, str]:
+        """Say what is wrong with them before any work is done."""
+        if recipes:
+            from kiln.formats.names import unique_names
+            from kiln.imaging.channels import parse_recipe
+
+            if list(unique_names(recipes)) != list(recipes):
+                raise ValueError(f"the names {', '.join(recipes)} must differ, and hold letters, digits and single underscores only")
+            for recipe in recipes.values():
+                parse_recipe(recipe)
+        return recipes
+
 
 @stage(reads=("source",))
 def export(asset: Asset, params: ExportParams, context: Context) -> Package:
     """Write the asset as a package: GLB, LODs, hulls, textures, previews, manifest and a report measured on the files."""
+    from kiln.engines.deliver import deliver, measured_switch_sizes
+    from kiln.engines.packed import packed_textures
     from kiln.formats.asset_files import asset_files
     from kiln.formats.names import safe_name
     from kiln.formats.package import new_package
@@ -44,16 +66,23 @@ def export(asset: Asset, params: ExportParams, context: Context) -> Package:
 
     ready = _game_ready(asset, safe_name(params.name or asset.name))
     target = params.out / ready.name
-    with ThreadPoolExecutor(2) as pool, new_package(target, archive=params.archive) as draft:
+    with ThreadPoolExecutor(2) as pool, new_package(target, archives=archives(params)) as draft:
         looking = pool.submit(take_previews, ready) if params.previews else None
         context.progress(0.1, "models")
-        _write(draft, asset_files(ready, gltf="gltf" in params.formats, source=params.source))
+        _write(draft, files := asset_files(ready, formats=params.formats, source=params.source))
         measuring = pool.submit(measure_package, draft.folder, ready)
         context.progress(0.4, "previews and measures")
         evidence = measuring.result()
         measures = evidence.measures
         _check(measures, ready)
         verdict = None if context.judge is None else context.judge(measures)
+        _write(draft, packed_textures(ready, params.pack))
+        context.progress(0.6, "engines")
+        handover = Handover(
+            asset=ready, textures=files, switch=measured_switch_sizes(measures, len(ready.lods)), options=engine_options(params)
+        )
+        for note in deliver(draft, handover, params.engine):
+            context.note(note)
         report = _report(ready, measures, verdict, params, context)
         _write(draft, {"report.json": report_json(report)})
         if looking is not None:
@@ -62,8 +91,32 @@ def export(asset: Asset, params: ExportParams, context: Context) -> Package:
             _write(draft, {"report.html": report_page(report, exhibits, asset=ready, files=draft.files)})
         _write_manifest(draft, ready, context)
         context.progress(0.95, "package")
-    archive = target.with_name(f"{ready.name}.zip") if params.archive else None
-    return Package(name=ready.name, folder=target, archive=archive, files=tuple(file.name for file in draft.files), report=report)
+    return finished_package(target, draft, report, archives=archives(params))
+
+
+def finished_package(target: Path, draft: Draft, report: Report, *, archives: tuple[str, ...]) -> Package:
+    """What lies at the target now."""
+    from kiln.formats.package import archive_of
+
+    zips = {part: archive_of(target, part) for part in archives}
+    return Package(
+        name=target.name,
+        folder=target,
+        archive=zips.pop("", None),
+        engine_archives=zips,
+        files=tuple(file.name for file in draft.files),
+        report=report,
+    )
+
+
+def archives(params: ExportParams) -> tuple[str, ...]:
+    """Parts of the package that become zips of their own: the whole, and each engine's folder."""
+    return ("", *dict.fromkeys(params.engine)) if params.archive else ()
+
+
+def engine_options(params: ExportParams) -> EngineOptions:
+    """Those of the parameters that engines look at."""
+    return EngineOptions.model_validate(params.model_dump(include=set(EngineOptions.model_fields)))
 
 
 def _game_ready(asset: Asset, name: str) -> Asset:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,18 @@ class Frame:
     def rotation(self) -> Float64[np.ndarray, "3 3"]:
         """For column vectors, from Kiln's axes to the file's."""
         return np.array(self.rows, np.float64)
+
+    def turned(self, vectors: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+        """Directions in the file's axes, exact: the rotation only swaps axes and signs."""
+        axes, signs = np.nonzero(self.rotation)[1], self.rotation.sum(axis=1)
+        return vectors[:, axes] * signs.astype(vectors.dtype)
+
+    def carried(self, transforms: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 4 4"]:
+        """What matrices between Kiln's frames become when vertices are converted: identity stays identity, lengths are the file's."""
+        found = np.array(transforms)
+        found[:, :3, :3] = self.rotation @ transforms[:, :3, :3] @ self.rotation.T
+        found[:, :3, 3] = self.turned(transforms[:, :3, 3]) * self.units_per_metre
+        return found
 
 
 UNREAL: Final = Frame(
