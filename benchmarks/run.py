@@ -103,6 +103,18 @@ def blender_task(python: str, source: Path, *, triangles: int) -> dict[str, Any]
     }
 
 
+def exports_task(picture: Path, blender: str | None) -> dict[str, Any]:
+    """Seconds of an FBX file and of every engine's folder; the peer's FBX export of the same mesh beside them."""
+    with tempfile.TemporaryDirectory() as folder:
+        mesh = f"{folder}/dense.glb"
+        found = {"kiln": json.loads(run_measured([sys.executable, str(HERE / "exports.py"), str(picture), mesh])["out"])}
+        if blender:
+            said = run_measured([blender, str(HERE / "blender_export.py"), mesh, f"{folder}/dense.fbx"])["out"]
+            line = next(line for line in said.splitlines() if line.startswith("SECONDS "))
+            found["blender"] = json.loads(line.removeprefix("SECONDS "))
+    return found
+
+
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     cpu = platform.processor() or platform.machine()
@@ -125,7 +137,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         cells = [_short(task["quality"][key]) for key in QUALITY]
         lines.append(f"| {name} | {task['seconds']} | {task['peak_mb']} | " + " | ".join(cells) + " |")
     lines.append(f"\nThe first run after an installation, which compiles the kernels: {results['first run']} s.\n")
-    lines += [f"- {step}: {seconds} s" for step, seconds in results["steps"].items()]
+    lines += [f"- {step}: {seconds} s" for step, seconds in {**results["steps"], **results["exports"]["kiln"]}.items()]
     return "\n".join([*lines, *_ratios(results)]) + "\n"
 
 
@@ -142,8 +154,16 @@ def _ratios(results: dict[str, Any]) -> list[str]:
         f"peak {peer['peak_mb']} MB.\n",
         f"- Kiln, the same work, its whole process with starting, loading and measuring: "
         f"**{ratio[results['same work']]:.1f} times faster**.",
+        _export_ratio(**results["exports"]),
         f"- Kiln, with repair, LODs, hulls, previews, proof of fidelity and contract: **{ratio[results['everything']]:.1f} times faster**.",
     ]
+
+
+def _export_ratio(kiln: dict[str, float], blender: dict[str, float]) -> str:
+    """The peer's FBX export of the same mesh, in the same run."""
+    name, seconds = next(iter(kiln.items()))
+    told = ", ".join(f"{seconds} s {what}" for what, seconds in blender.items())
+    return f"- {name}: Blender {told}; Kiln, with tangents, **{blender['with tangents'] / seconds:.1f} times faster**."
 
 
 def _short(value: Any) -> str:
@@ -186,7 +206,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results", help="folder for results.json and README.md")
     options = parser.parse_args()
     results: dict[str, Any] = {"machine": machine(), "kiln": {}}
-    measure_pictures(results, sorted(options.pictures.glob("*.png")), repeats=options.repeats)
+    pictures = sorted(options.pictures.glob("*.png"))
+    measure_pictures(results, pictures, repeats=options.repeats)
+    results["exports"] = exports_task(pictures[0], options.blender)
     with tempfile.TemporaryDirectory() as folder:
         measure_sources(results, Path(folder), options)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from engines.readers.corners import CornerMesh, differences
@@ -27,7 +25,6 @@ __all__ = [
     "differences",
     "gltf_transform",
     "khronos",
-    "ktx2",
     "read_glb",
     "run_node",
     "sarif_schema",
@@ -75,15 +72,6 @@ def decoded(packed: Path, plain: Path) -> Path:
     """A GLB packed by Draco, meshopt or quantisation written as a plain one by glTF-Transform, for `read_glb`."""
     assert json.loads(run_node("decode.mjs", packed, plain)) == []
     return plain
-
-
-def ktx2(*files: Path) -> list[tuple[dict[str, Any], np.ndarray]]:
-    """What ktx-parse tells of each KTX2 file, and its base level (height, width, 4) as Basis' own transcoder decodes it."""
-    with tempfile.TemporaryDirectory() as folder:
-        targets = [Path(folder) / f"{number}.rgba" for number in range(len(files))]
-        told = json.loads(run_node("ktx2.mjs", *(path for pair in zip(files, targets, strict=True) for path in pair)))
-        raw = [np.frombuffer(target.read_bytes(), np.uint8) for target in targets]
-    return [(about, pixels.reshape(about["height"], about["width"], 4)) for about, pixels in zip(told, raw, strict=True)]
 
 
 def sarif_schema(*files: Path) -> list[list[str]]:

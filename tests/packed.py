@@ -65,12 +65,12 @@ def largest_angle(these: np.ndarray, those: np.ndarray) -> float:
     return float(np.linalg.norm(np.cross(these, those), axis=1).max())
 
 
-def colored() -> Asset:
-    """With every attribute there is, eight influences among them."""
+def colored(influences: int) -> Asset:
+    """With every attribute there is."""
     worm = skinned(bones=12)
     random = np.random.default_rng(6)
-    weights = np.sort(random.dirichlet(np.full(8, 0.5), worm.mesh.vertex_count), axis=1)[:, ::-1].astype(np.float32)
-    joints = random.integers(0, 12, weights.shape).astype(np.uint16)
+    weights = np.sort(random.dirichlet(np.full(influences, 0.5), worm.mesh.vertex_count), axis=1)[:, ::-1].astype(np.float32)
+    joints = random.permuted(np.tile(np.arange(12), (len(weights), 1)), axis=1)[:, :influences].astype(np.uint16)
     joints[weights == 0] = 0
     colors = random.integers(0, 256, (worm.mesh.vertex_count, 4)).astype(np.uint8)
     return replace(worm, name="Colored", mesh=replace(worm.mesh, joints=joints, weights=weights, colors=colors))

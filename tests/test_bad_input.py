@@ -99,7 +99,9 @@ LIST = "property list uchar int vertex_indices\n"
         ("a.stl", b"solid x\nendsolid x\n", "no (faces|triangles|surface)"),
         ("a.glb", b"glTF" + struct.pack("<II", 2, 500) + b"\0" * 20, "(?i)truncated|broken|ends|bytes"),
         ("a.gltf", b"{", "(?i)json"),
-        ("a.fbx", b"Kaydara", "glb.*obj.*ply.*stl"),
+        ("a.fbx", b"Kaydara", "no FBX file.*binary FBX"),
+        ("a.fbx", b"; FBX 7.4.0 project file", "ASCII.*binary FBX"),
+        ("a.dae", b"<COLLADA>", "glb.*fbx.*obj.*ply.*stl"),
     ],
 )
 def test_bad_models(name: str, content: bytes, words: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import trimesh
 import kiln
 from kiln.asset import Package
 from kiln.proof.criteria import MEASURES
-from oracles import khronos, three
+from oracles import differences, khronos, read_glb, three, ufbx_scene
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "pictures"
 SMALL: dict[str, Any] = {"simplify": {"triangles": 600}, "unwrap": {"size": 256, "padding": 2}, "generate": {"detail": 20_000}}
@@ -68,6 +68,32 @@ def test_the_same_picture_recipe_and_versions_give_the_same_bytes(shield: Packag
     again = kiln.make(EXAMPLES / "shield.png", out=tmp_path, **SMALL)
     assert again.archive is not None and shield.archive is not None
     assert again.archive.read_bytes() == shield.archive.read_bytes()
+
+
+def test_unreals_folder_is_made_by_default_and_holds_the_packages_numbers(shield: Package) -> None:
+    fbx = ufbx_scene(shield.folder / "unreal" / "SM_shield.fbx")
+    assert fbx.warnings == ()
+    levels = [shield.model, *sorted(shield.folder.glob("shield_LOD*.glb"))]
+    [(children, _)] = fbx.lod_groups.values()
+    assert len(children) == len(levels) > 1
+    for child, level in zip(children, levels, strict=True):
+        [meant] = read_glb(level).values()
+        assert max(differences(fbx.meshes[child], meant).values()) <= 1e-5
+    hulls = read_glb(shield.folder / "collision" / "shield_hulls.glb")
+    collision = {name for name in fbx.meshes if name.startswith(("UCX_", "UBX_", "USP_", "UCP_"))}
+    assert len(collision) == len(hulls) > 0
+    assert all((shield.folder / "unreal" / path).is_file() for slots in fbx.materials.values() for path in slots.values())
+
+
+def test_a_finished_package_goes_to_every_other_engine_as_it_is(shield: Package, tmp_path: Path) -> None:
+    package = kiln.export(shield.folder, engine=("unity", "godot", "blender", "portable"), out=tmp_path)
+    [meant] = read_glb(shield.model).values()
+    for engine in ("godot", "blender", "portable"):
+        assert max(differences(read_glb(package.folder / engine / "shield.glb")["shield"], meant).values()) == 0
+    unity = ufbx_scene(package.folder / "unity" / "shield.fbx")
+    assert max(differences(unity.meshes["shield_LOD0"], meant).values()) <= 1e-5
+    glbs = [path for engine in ("godot", "blender", "portable") for path in (package.folder / engine).glob("*.glb")]
+    assert all((found["errors"], found["warnings"]) == (0, 0) for found in khronos(*glbs))
 
 
 def test_a_coloured_mesh_comes_out_in_its_colours(tmp_path: Path) -> None:

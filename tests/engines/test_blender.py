@@ -55,6 +55,7 @@ def told(thing):
         "collections": [c.name for c in thing.users_collection], "display": thing.display_type, "hidden": thing.hide_get(),
         "render": not thing.hide_render, "materials": [slot.name for slot in thing.material_slots],
         "pictures": sorted({n.image.name for s in thing.material_slots for n in s.material.node_tree.nodes if n.type == "TEX_IMAGE"}),
+        "active": thing == bpy.context.view_layer.objects.active,
         "armature": [m.object.name for m in thing.modifiers if m.type == "ARMATURE"],
     }
 print("TOLD " + json.dumps({thing.name: told(thing) for thing in bpy.data.objects}))
@@ -87,6 +88,7 @@ def test_blender_opens_it_as_a_tidy_scene(tmp_path: Path) -> None:
     assert (found["Egg_hull_00"]["display"], found["Egg_hull_00"]["render"]) == ("WIRE", False)
     assert found["Egg_LOD1"]["materials"] == found["Egg"]["materials"] == ["Egg"]
     assert len(found["Egg"]["pictures"]) == 3
+    assert [name for name, told in found.items() if told["active"]] == ["Egg"]
 
 
 @pytest.mark.long

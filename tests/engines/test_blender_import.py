@@ -45,7 +45,9 @@ def write(engine: EngineName, asset: Asset, folder: Path) -> Path:
 
 
 def lod0(scene: BlenderScene) -> str:
-    [name] = [name for name in scene.meshes if name.endswith("_LOD0")] or [n for n in scene.meshes if "_hull_" not in n and n != "Icosphere"]
+    [name] = [name for name in scene.meshes if name.endswith("_LOD0")] or [
+        n for n in scene.meshes if "_hull_" not in n and n != "Icosphere"
+    ]
     return name
 
 
@@ -90,7 +92,9 @@ def test_bones_and_vertex_groups_are_the_skeletons(engine: EngineName, tmp_path:
     scene = blender_scene(write(engine, asset, tmp_path), tmp_path)
     [armature] = [thing for thing in scene.objects.values() if thing["type"] == "ARMATURE"]
     assert asset.skeleton is not None
-    above = {name: asset.skeleton.names[parent] for name, parent in zip(asset.skeleton.names, asset.skeleton.parents, strict=True) if parent >= 0}
+    above = {
+        name: asset.skeleton.names[parent] for name, parent in zip(asset.skeleton.names, asset.skeleton.parents, strict=True) if parent >= 0
+    }
     assert {name: parent for name, parent in armature["bones"].items() if name in above} == above
     assert set(scene.objects[lod0(scene)]["groups"]) >= set(asset.skeleton.names) - {"root"}
     for name, matrix in joint_matrices(tmp_path / "neutral.glb").items():

@@ -42,7 +42,7 @@ def test_the_log_holds_no_warning_and_no_error(imported: tuple[EngineName, Path,
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_one_mesh_is_seen_and_has_its_size_in_metres(name: str, imported: tuple[EngineName, Path, GodotImport]) -> None:
-    engine, folder, found = imported
+    _, folder, found = imported
     [mesh] = meshes(found, name)
     meant = read_glb(folder / name / f"{name}.glb")[name]
     assert np.allclose(mesh["low"], meant.positions.min(axis=0), atol=1e-4)

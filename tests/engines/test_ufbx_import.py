@@ -91,10 +91,19 @@ def test_nanite_gets_lod0_alone(tmp_path: Path) -> None:
     assert [name for name in fbx.meshes if not name.startswith("UCX_")] == ["SM_Egg"]
 
 
-def test_hulls_stand_at_the_root_under_the_names_that_unreal_knows(tmp_path: Path) -> None:
-    fbx = delivered("unreal", props.prop(), tmp_path)
+@pytest.mark.parametrize(
+    ("engine", "file", "names"),
+    [
+        ("unreal", "SM_Egg.fbx", ["UCX_SM_Egg_LOD0_00", "UCX_SM_Egg_LOD0_01"]),
+        ("unity", "Egg_Collision.fbx", ["Egg_hull_00", "Egg_hull_01"]),
+    ],
+)
+def test_hulls_stand_at_the_root_under_the_names_that_engines_know(engine: EngineName, file: str, names: list[str], tmp_path: Path) -> None:
+    delivered(engine, props.prop(), tmp_path)
+    fbx = ufbx_scene(tmp_path / file)
     meant = read_glb(tmp_path / "collision" / "Egg_hulls.glb")
-    for name, hull in zip(["UCX_SM_Egg_LOD0_00", "UCX_SM_Egg_LOD0_01"], sorted(meant), strict=True):
+    assert fbx.warnings == ()
+    for name, hull in zip(names, sorted(meant), strict=True):
         assert fbx.parents[name] == ""
         assert np.abs(fbx.meshes[name].positions - meant[hull].positions).max() <= TOLERANCE
 

@@ -14,7 +14,7 @@ from engines.props import handover, many, neutral, prop, skinned
 from engines.readers.corners import differences
 from engines.readers.fbx_file import read_fbx
 from engines.readers.glb_file import read_glb
-from engines.readers.unity import play_unity
+from engines.readers.unity import compile_unity, play_unity
 from kiln.asset import Asset, Material, Primitive
 from kiln.engines import Handover, engine_files
 from kiln.engines.unity_script import in_unity, lod_heights
@@ -47,6 +47,12 @@ def test_the_folder_holds_a_model_its_textures_and_the_script() -> None:
         "Egg_Normal.png",
     ]
     assert made.files == engine_files("unity", handover(prop())).files
+
+
+def test_no_blank_of_the_script_is_left_open() -> None:
+    made = [engine_files("unity", handover(asset)).files for asset in (prop(), many(), skinned())]
+    scripts = [data.decode() for files in made for path, data in files.items() if path.endswith(".cs")]
+    assert len(scripts) == 3 and not any("__" in script for script in scripts)
 
 
 def test_the_model_stands_in_metres_y_up_and_equals_the_glb(tmp_path: Path) -> None:
@@ -233,3 +239,10 @@ def test_the_script_of_a_skinned_asset_of_plain_glowing_see_through_material_com
     for line in ("_BaseColor 0.735357,0,1,0.5", "_EmissionColor 0,2,0,1", "_Smoothness 0.75", "_Metallic 0.5", "_Cull 0", "_Surface 1"):
         assert f"  {line}" in told
     assert any("animationType=Generic" in line for line in told)
+
+
+@pytest.mark.long
+def test_scripts_of_several_assets_compile_as_one_project(tmp_path: Path) -> None:
+    for number, asset in enumerate((prop(), prop("egg"), many(), skinned())):
+        _write(engine_files("unity", handover(asset)).files, tmp_path / f"{asset.name}_{number}")
+    compile_unity(tmp_path, *tmp_path.glob("*/Editor/*.cs"))

@@ -71,7 +71,7 @@ def test_sixteen_bit_indices_come_from_the_same_stream() -> None:
 
 def test_neighbours_take_about_a_byte() -> None:
     triangles = in_cache_order(grid(100, 100)).triangles
-    assert len(encode_triangles(triangles)) < 1.1 * len(triangles)
+    assert len(encode_triangles(triangles)) < 1.2 * len(triangles)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
@@ -81,10 +81,11 @@ def test_octahedral_rows_decode_within_their_bound(bits: int) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     last = np.where(np.arange(2000) % 2, -1.0, 1.0)
     rows = octahedral_rows(vectors.astype(np.float32), last.astype(np.float32), bits=bits)
-    found = meshopt_decoded({"unit": Stream(encode_attributes(rows), "ATTRIBUTES", 2000, 8, "OCTAHEDRAL")})["unit"]
-    decoded = found.view(np.int16).reshape(-1, 4) / 32767
+    found = meshopt_decoded({"unit": Stream(encode_attributes(rows), "ATTRIBUTES", 2000, 4 * rows.itemsize, "OCTAHEDRAL")})["unit"]
+    largest = np.iinfo(rows.dtype).max
+    decoded = found.view(rows.dtype).reshape(-1, 4) / largest
     sine = np.linalg.norm(np.cross(decoded[:, :3], vectors), axis=1)
-    assert sine.max() <= 4.3 / 2**bits + 2 / 32767
+    assert sine.max() <= 4.3 / 2**bits + 0.9 / largest
     assert (np.einsum("nk,nk->n", decoded[:, :3], vectors) > 0).all()
     assert np.array_equal(decoded[:, 3], last)
 

@@ -9,7 +9,6 @@ import pytest
 from kiln.errors import ModelError
 from kiln.formats.gltf_write import Part, write_glb
 from kiln.formats.model import read_model
-from kiln.formats.names import safe_name
 from shapes import cube, tetrahedron
 
 OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\n"
@@ -19,7 +18,9 @@ OBJ = b"v 0 0 0\nv 1 0 0\nv 0 1 0\n"
     ("name", "data", "reason"),
     [
         ("a.obj", b"", "is empty"),
-        ("a.fbx", b"x", r"\.fbx is not a mesh file Kiln reads; it reads \.glb, \.gltf, \.obj, \.ply, \.stl"),
+        ("a.dae", b"x", r"\.dae is not a mesh file Kiln reads; it reads \.glb, \.gltf, \.fbx, \.obj, \.ply, \.stl"),
+        ("a.fbx", b"\x89PNG\r\n\x1a\n", "content is a PNG file"),
+        ("a.obj", b"Kaydara FBX Binary  \0", "content is a FBX file"),
         ("a", b"x", "no extension"),
         ("a.glb", b"\x89PNG\r\n\x1a\n", "content is a PNG file"),
         ("a.ply", b"glTF\2\0\0\0", "content is a GLB file"),
@@ -73,22 +74,6 @@ def test_a_million_separate_pieces_are_read(tmp_path: Path) -> None:
     records[:, 12:48] = corners.reshape(count, 9).view(np.uint8)
     (tmp_path / "a.stl").write_bytes(bytes(80) + count.to_bytes(4, "little") + records.tobytes())
     assert read_model(tmp_path / "a.stl").mesh.triangle_count == count
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("misc_crate", "misc_crate"),
-        ("Crème brûlée (final) v2", "Creme_brulee_final_v2"),
-        ("3d model", "a_3d_model"),
-        ("漢字", "asset"),
-        ("", "asset"),
-        ("../../etc", "etc"),
-        ("x" * 200, "x" * 64),
-    ],
-)
-def test_names_are_safe(text: str, name: str) -> None:
-    assert safe_name(text) == name
 
 
 def test_a_mesh_far_out_is_brought_to_the_origin_and_says_so(tmp_path: Path) -> None:

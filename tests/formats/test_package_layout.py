@@ -13,13 +13,9 @@ from shapes import cube
 
 def test_a_hulls_node_says_which_primitive_is_as_good(tmp_path: Path) -> None:
     box = Primitive(kind="box", center=(0.0, 0.5, 0.0), size=(1.0, 1.0, 1.0))
-    data = write_glb(hull_parts("crate", [cube(), cube(2)], [box, None]))
+    data = write_glb(hull_parts("crate", [(cube(), box), (cube(2), None)]))
     nodes = json.loads(data[20 : 20 + struct.unpack_from("<I", data, 12)[0]])["nodes"]
     collider = {"kind": "box", "center": [0.0, 0.5, 0.0], "size": [1.0, 1.0, 1.0], "rotation": [0.0, 0.0, 0.0, 1.0]}
     assert nodes[0]["name"] == "crate_hull_00" and nodes[0]["extras"] == {"collider": collider} and "extras" not in nodes[1]
     (tmp_path / "hulls.glb").write_bytes(data)
     assert khronos(tmp_path / "hulls.glb")[0]["errors"] == 0
-
-
-def test_hulls_without_fits_have_no_extras() -> None:
-    assert [part.extras for part in hull_parts("crate", [cube()], [])] == [{}]

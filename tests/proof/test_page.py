@@ -82,8 +82,7 @@ def whole_page(name: str = "jug") -> str:
             evidence=[tile("Error of normals")],
             lod_pairs=[tile("LOD0 and LOD1")],
             sources=[picture],
-            hulls=[cube()],
-            fits=[Primitive(kind="box", center=(0.0, 0.0, 0.0), size=(1.0, 2.0, 0.5))],
+            bodies=[(cube(), Primitive(kind="box", center=(0.0, 0.0, 0.0), size=(1.0, 2.0, 0.5)))],
         ),
         files=[file],
         inputs=[file],
@@ -200,10 +199,10 @@ def test_lods_have_a_row_each_with_what_every_engine_wants() -> None:
 
 
 def test_hulls_without_simpler_bodies_need_no_table() -> None:
-    assert hull_table([cube()], []) == hull_table([cube()], [None]) == ""
+    assert hull_table([]) == hull_table([(cube(), None)]) == ""
     ball = Primitive(kind="sphere", center=(0.0, 0.0, 0.0), size=(2.0, 2.0, 2.0))
     rod = Primitive(kind="capsule", center=(0.0, 0.0, 0.0), size=(0.2, 1.5, 0.2))
-    words = Strict(hull_table([cube()] * 3, [ball, None, rod])).words
+    words = Strict(hull_table([(cube(), fit) for fit in (ball, None, rod)])).words
     assert "a sphere, 2 m across" in words and "a capsule, 0.2 m across, 1.5 m long" in words and "–" in words
 
 

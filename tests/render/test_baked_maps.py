@@ -11,7 +11,7 @@ import pytest
 from kiln.asset import Asset, Material, Mesh, Voxels
 from kiln.formats.package_layout import texture_pixels
 from kiln.render import baked_maps
-from kiln.stages.bake import BakeParams, bake
+from kiln.stages.bake import bake
 from kiln.stages.unwrap import unwrap
 from shapes import mesh, sphere
 
@@ -151,8 +151,3 @@ def test_voxels_that_are_clear_in_places_make_a_mask_and_thin_ones_a_blend() -> 
     half = (np.arange(8) < 4).astype(float)
     assert bake(voxel_asset(color=0.8, metallic=0.0, alpha=half), ao=False).material.alpha_mode == "BLEND"
     assert bake(voxel_asset(color=0.8, metallic=0.0, alpha=np.full(8, 0.5)), ao=False).material.alpha_mode == "BLEND"
-
-
-def test_the_command_lines_words_are_understood() -> None:
-    said = BakeParams.model_validate({"maps": "normal, curvature", "bits": "16"})
-    assert (said.maps, said.bits) == (("normal", "curvature"), 16)

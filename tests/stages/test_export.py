@@ -57,7 +57,7 @@ def _asset() -> Asset:
 
 def _export(folder: Path, **params: object) -> Package:
     context = Context(recipe={"name": "prop", "stages": ["export"], "export": {"out": str(folder), "previews": False}})
-    return export(_asset(), ExportParams(out=folder, **params), context)
+    return export(_asset(), ExportParams(out=folder, **{"engine": (), **params}), context)
 
 
 LAYOUT = [
@@ -150,7 +150,7 @@ def test_previews_and_report_page(tmp_path: Path) -> None:
 
 
 def test_bare_source_without_maps_can_be_exported(tmp_path: Path) -> None:
-    package = export(Asset(name="a", source=cube()), out=tmp_path, previews=False)
+    package = export(Asset(name="a", source=cube()), out=tmp_path, previews=False, engine=())
     assert list(package.files) == ["a.glb", "manifest.json", "report.json"]
     assert read_model(package.model).mesh.normals is not None
 
@@ -205,3 +205,23 @@ def test_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="is a file"):
         _export(tmp_path / "out")
     assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_each_engine_has_a_folder_a_zip_and_a_place_in_the_manifest(tmp_path: Path) -> None:
+    package = _export(tmp_path, previews=False, engine=("unreal", "godot"))
+    added = set(package.files) - set(LAYOUT)
+    assert {name.split("/")[0] for name in added} == {"unreal", "godot"}
+    assert {"unreal/SM_Ball.fbx", "unreal/import_Ball.py", "godot/Ball.glb"} <= added
+    told = json.loads((package.folder / "manifest.json").read_text())["outputs"]
+    assert added < {entry["name"] for entry in told}
+    for engine, archive in package.engine_archives.items():
+        with zipfile.ZipFile(archive) as packed:
+            assert {f"{engine}/{name.removeprefix('Ball/')}" for name in packed.namelist()} == {
+                name for name in added if name.startswith(engine)
+            }
+
+
+def test_an_engine_is_told_the_switch_sizes_that_were_measured(tmp_path: Path) -> None:
+    package = _export(tmp_path, previews=False, engine=("unreal",))
+    script = (package.folder / "unreal" / "import_Ball.py").read_text()
+    assert f"{package.report.measures['lod1_unreal_screen_size']:.4f}"[:5] in script

@@ -1,6 +1,6 @@
 """The nouns: what flows through Kiln. Frozen values over read-only arrays; nothing here does work or imports more than numpy."""
 
-from kiln.asset.asset import Asset, Step
+from kiln.asset.asset import Asset, Body, Step
 from kiln.asset.conventions import VIEW_AZIMUTH_DEGREES, VIEWS, View
 from kiln.asset.file_record import FileRecord
 from kiln.asset.material import UNMADE, Material
@@ -17,6 +17,7 @@ __all__ = [
     "VIEWS",
     "VIEW_AZIMUTH_DEGREES",
     "Asset",
+    "Body",
     "FileRecord",
     "Line",
     "Material",

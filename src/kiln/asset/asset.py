@@ -14,6 +14,10 @@ from kiln.asset.skeleton import Skeleton
 from kiln.asset.voxels import Voxels
 
 
+Body = tuple[Mesh, Primitive | None]
+"""A convex hull, and the box, sphere or capsule that may replace it, if any is good enough."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What one stage did: with which parameters, and what it has to say of it. No times: the same run must give the same record."""
@@ -56,7 +60,8 @@ class Asset:
     """Convex collision hulls, closed, outward."""
 
     fits: tuple[Primitive | None, ...] = ()
-    """For each hull the box, sphere or capsule that may replace it, or None where none is good enough; empty when none was looked for."""
+    """For each hull the box, sphere or capsule that may replace it, or None where none is good enough; fewer, even none, when no more were
+    looked for. See `bodies`."""
 
     skeleton: Skeleton | None = None
     """What the joints of the meshes count into; None for an asset that is not skinned."""
@@ -67,3 +72,9 @@ class Asset:
     inputs: tuple[FileRecord, ...] = ()
 
     history: tuple[Step, ...] = ()
+
+    @property
+    def bodies(self) -> tuple[Body, ...]:
+        """Every hull with what fits it."""
+        looked_for = (*self.fits, *[None] * (len(self.hulls) - len(self.fits)))
+        return tuple(zip(self.hulls, looked_for, strict=True))

@@ -26,8 +26,8 @@ def files(handover: Handover) -> EngineFiles:
     if asset.lods:
         levels = [Part(name=f"{name}_LOD{level}", mesh=lod) for level, lod in enumerate(asset.lods, start=1)]
         made[f"{name}_LODs.glb"] = write_glb(levels, [_bare(material) for material in materials], skeleton=asset.skeleton)
-    if asset.hulls:
-        made[f"{name}_hulls.glb"] = write_glb(hull_parts(name, asset.hulls, asset.fits))
+    if asset.bodies:
+        made[f"{name}_hulls.glb"] = write_glb(hull_parts(name, asset.bodies))
     script = resources.files("kiln.engines").joinpath("blender_open.py.txt").read_text(encoding="utf-8")
     return EngineFiles(files={**made, f"open_{name}.py": script.replace("__ASSET__", name).encode()})
 

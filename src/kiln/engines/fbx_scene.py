@@ -55,22 +55,15 @@ def fbx_asset(handover: Handover) -> FbxAsset:
     mesh, materials = game_mesh(asset), game_materials(asset)
     for what, found in _surfaces(asset):
         _check_surface(what, found, materials=max(1, len(materials)))
-    names = _material_names(asset.name, materials)
-    if asset.skeleton is None or mesh.joints is None:
-        bare = [replace(found, joints=None, weights=None) for found in (mesh, *asset.lods)]
-        return FbxAsset(mesh=bare[0], lods=tuple(bare[1:]), skeleton=None, materials=materials or (UNMADE,), material_names=names, notes=())
-    lods = list(takewhile(lambda lod: lod.joints is not None, asset.lods))
-    lost = len(asset.lods) - len(lods)
-    skinned, skeleton, notes = ready_skin(
-        asset.name, (mesh, *lods), asset.skeleton, influences=handover.options.influences, taken=_node_names(asset)
-    )
+    bound = asset.skeleton if mesh.joints is not None else None
+    meshes, skeleton, notes = _static(asset) if bound is None else _skinned(handover, bound)
     return FbxAsset(
-        mesh=skinned[0],
-        lods=skinned[1:],
+        mesh=meshes[0],
+        lods=meshes[1:],
         skeleton=skeleton,
         materials=materials or (UNMADE,),
-        material_names=names,
-        notes=(*notes, *([f"{lost} LODs are left out, as the first of them has no skin"] if lost else [])),
+        material_names=_material_names(asset.name, materials),
+        notes=notes,
     )
 
 
@@ -90,6 +83,24 @@ def fbx_textures(
 
 def _texture(path: str, embedded: Mapping[str, bytes] | None) -> FbxTexture:
     return FbxTexture(name=path.rsplit(".", 1)[0], path=path, content=None if embedded is None else embedded[path])
+
+
+_Body = tuple[tuple[Mesh, ...], Skeleton | None, tuple[str, ...]]
+"""LOD0 and its LODs, their skeleton, and notes."""
+
+
+def _static(asset: Asset) -> _Body:
+    """Joints without a skeleton mean nothing, and a skeleton that moves nothing stays behind."""
+    return tuple(replace(mesh, joints=None, weights=None) for mesh in (game_mesh(asset), *asset.lods)), None, ()
+
+
+def _skinned(handover: Handover, skeleton: Skeleton) -> _Body:
+    asset = handover.asset
+    lods = list(takewhile(lambda lod: lod.joints is not None, asset.lods))
+    most, taken = handover.options.influences, _node_names(asset)
+    meshes, ready, notes = ready_skin(asset.name, (game_mesh(asset), *lods), skeleton, influences=most, taken=taken)
+    lost = len(asset.lods) - len(lods)
+    return meshes, ready, (*notes, *([f"{lost} LODs are left out, as the first of them has no skin"] if lost else []))
 
 
 def _material_names(asset: str, materials: tuple[Material, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from kiln.formats.fbx.write import write_fbx
 from kiln.formats.gltf_write import material_maps
 from kiln.formats.package_layout import hull_parts
 from kiln.formats.png import encode_pngs
-from kiln.imaging.channels import UNITY_MASK_MAP, named_maps, pack_channels
+from kiln.imaging.channels import UNITY_MASK_MAP, pack_channels, surface_maps
 
 
 def files(handover: Handover) -> EngineFiles:
@@ -36,7 +36,7 @@ def files(handover: Handover) -> EngineFiles:
     made = {f"{name}.fbx": write_fbx(_scene(name, fbx, surfaces, embedded)), **textures}
     if hulls := [FbxModel(name=body.name, mesh=body.hull, materials=False) for body in bodies if body.fit is None]:
         made[f"{name}_Collision.fbx"] = write_fbx(FbxScene(models=hulls, frame=UNITY))
-    made[f"Editor/KilnImport_{name}.cs"] = import_script(name, fbx, surfaces, bodies, handover.switch).encode()
+    made[f"Editor/KilnImport_{name}.cs"] = import_script(name, fbx, surfaces=surfaces, bodies=bodies, switch=handover.switch).encode()
     return EngineFiles(files=made, notes=(*fbx.notes, *_notes(handover, fbx)))
 
 
@@ -59,7 +59,7 @@ def _textures(handover: Handover, surfaces: Sequence[Surface]) -> dict[str, byte
         if slot != "orm"
     }
     masks = {
-        surface.textures["orm"]: pack_channels(named_maps(surface.material), UNITY_MASK_MAP)
+        surface.textures["orm"]: pack_channels(surface_maps(surface.material), UNITY_MASK_MAP)
         for surface in surfaces
         if "orm" in surface.textures
     }

@@ -178,7 +178,7 @@ namespace Kiln.Imported
         private static void SetLods(GameObject prefab)
         {
             if (LodHeights.Length < 2) return;
-            var group = prefab.GetComponent<LODGroup>();
+            var group = prefab.GetComponentInChildren<LODGroup>(true);
             if (group == null) group = prefab.AddComponent<LODGroup>();
             var renderers = prefab.GetComponentsInChildren<Renderer>(true);
             group.SetLODs(LodHeights.Select((height, level) =>

@@ -43,13 +43,13 @@ class Body:
     fit: Primitive | None
 
 
-def import_script(name: str, fbx: FbxAsset, surfaces: Sequence[Surface], bodies: Sequence[Body], switch: Sequence[SwitchSizes]) -> str:
+def import_script(name: str, fbx: FbxAsset, *, surfaces: Sequence[Surface], bodies: Sequence[Body], switch: Sequence[SwitchSizes]) -> str:
     """C# source for Unity's editor, 7.3 and later, with the asset's values at its top."""
     values = {
         "ASSET": name,
         "SKINNED": _bool(fbx.skeleton is not None),
         "TANGENTS": _bool(fbx.mesh.tangents is not None),
-        "LIGHTMAP_UVS": _bool(fbx.mesh.lightmap_uvs is not None),
+        "LIGHTMAP_UVS": _bool(fbx.mesh.uvs is not None and fbx.mesh.lightmap_uvs is not None),
         "INFLUENCES": str(0 if fbx.mesh.joints is None else fbx.mesh.joints.shape[1]),
         "LARGEST_TEXTURE": str(_largest_texture(surfaces)),
         "LOD_HEIGHTS": ", ".join(map(_float, lod_heights(switch, len(fbx.lods)))),

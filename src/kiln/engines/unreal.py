@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from kiln.asset import Material, Mesh, Primitive
-from kiln.engines.collision_shapes import shape_mesh
+from kiln.engines.collision_shapes import is_same_body, shape_mesh
 from kiln.engines.fbx_scene import FbxAsset, fbx_asset, fbx_textures, neutral_png
 from kiln.engines.handover import EngineFiles, EngineOptions, Handover
 from kiln.engines.unreal_script import import_script, readme
@@ -30,7 +30,7 @@ _MOST_LODS: Final = 8
 _LOD_STEP: Final = 0.9
 """A LOD's screen size is this share of the finer one's at most: of two that are equal, the finer one would never show."""
 
-Paths = Sequence[Mapping[Slot, str]]
+_Paths = Sequence[Mapping[Slot, str]]
 """For each material, the file of each of its maps."""
 
 
@@ -74,7 +74,7 @@ def _texture_paths(ready: FbxAsset) -> list[dict[Slot, str]]:
     ]
 
 
-def _textures(handover: Handover, ready: FbxAsset, paths: Paths) -> dict[str, bytes]:
+def _textures(handover: Handover, ready: FbxAsset, paths: _Paths) -> dict[str, bytes]:
     """The PNGs by path: as the neutral package has them, but for normals, which are flipped to DirectX."""
     flipped = {
         path[slot]: flip_green(material.normal)
@@ -88,7 +88,7 @@ def _textures(handover: Handover, ready: FbxAsset, paths: Paths) -> dict[str, by
     return dict(sorted((kept | encode_pngs(flipped)).items()))
 
 
-def _materials(ready: FbxAsset, paths: Paths, embedded: Mapping[str, bytes] | None) -> list[FbxMaterial]:
+def _materials(ready: FbxAsset, paths: _Paths, embedded: Mapping[str, bytes] | None) -> list[FbxMaterial]:
     return [
         FbxMaterial(name=f"M_{name}", material=material, textures=fbx_textures(material, path, embedded=embedded))
         for name, material, path in zip(ready.material_names, ready.materials, paths, strict=True)
@@ -103,8 +103,8 @@ def _shapes(handover: Handover, render_node: str) -> list[FbxModel]:
 
 
 def _shape(name: str, hull: Mesh, fit: Primitive | None) -> FbxModel:
-    """A box, sphere or capsule where one is as good as the hull: physics is faster with them, and what is round rolls."""
-    if fit is None:
+    """A box, sphere or capsule where the hull is one: physics is faster with them, and what is round rolls."""
+    if fit is None or not is_same_body(hull, fit):
         return FbxModel(name=f"UCX_{name}", mesh=hull, materials=False)
     return FbxModel(name=f"{_COLLISION_PREFIX[fit.kind]}_{name}", mesh=shape_mesh(fit), materials=False)
 
@@ -126,7 +126,7 @@ def _notes(handover: Handover, ready: FbxAsset, lods: Sequence[Mesh]) -> list[st
 
 
 def _script_values(
-    handover: Handover, ready: FbxAsset, *, mesh_name: str, lods: Sequence[Mesh], shapes: int, paths: Paths
+    handover: Handover, ready: FbxAsset, *, mesh_name: str, lods: Sequence[Mesh], shapes: int, paths: _Paths
 ) -> dict[str, Any]:
     """What the script in the editor has to know; plain values, in the order in which people may want to read them."""
     low, high = ready.mesh.bounds
@@ -139,7 +139,7 @@ def _script_values(
         "skeletal": ready.skeleton is not None,
         "size_cm": [round(float(side), 3) for side in size],
         "lods": len(lods) + 1,
-        "screen_sizes": _screen_sizes(handover.switch, len(lods)),
+        "screen_sizes": screen_sizes(handover.switch, len(lods)),
         "collision": shapes,
         "nanite": handover.options.nanite,
         "tangents": ready.mesh.tangents is not None,
@@ -153,7 +153,7 @@ def _script_values(
     }
 
 
-def _screen_sizes(switch: Sequence[SwitchSizes], lods: int) -> list[float]:
+def screen_sizes(switch: Sequence[SwitchSizes], lods: int) -> list[float]:
     """From LOD0 on, falling; empty where they were not measured, so that Unreal finds its own."""
     if lods == 0 or len(switch) < lods:
         return []

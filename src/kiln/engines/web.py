@@ -7,11 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from kiln.asset import Mesh
+from kiln.asset import Asset, Mesh, Skeleton
 from kiln.engines.handover import EngineFiles, Handover
+from kiln.engines.skin import ready_skin
 from kiln.engines.viewer import poster, viewer_page
 from kiln.engines.web_textures import largest_side, web_materials
-from kiln.errors import BackendError
+from kiln.errors import BackendError, ModelError
 from kiln.formats.asset_files import game_mesh
 from kiln.formats.gltf_draco import draco_glb
 from kiln.formats.gltf_meshopt import meshopt_glb
@@ -41,6 +42,9 @@ BUDGETS: Final = (
 
 _WIDEST: Final = BUDGETS[-1]
 
+_INFLUENCES: Final = 4
+"""three.js and most viewers read the first four joints of a vertex only."""
+
 _SMALLEST_SIDE: Final = 512
 """Texels; a smaller texture would spoil the asset before it mends the budget."""
 
@@ -59,16 +63,15 @@ def files(handover: Handover) -> EngineFiles:
 
 def _within_budget(handover: Handover, side: int) -> tuple[bytes, list[str]]:
     """The model, its textures halved until it is small enough; and what there is to say of that."""
-    mesh = _ready(game_mesh(handover.asset))
+    mesh, skeleton, notes = _ready(handover.asset)
     asked = side
-    model, notes = _model(handover, mesh, side)
+    model, fallback = _model(handover, mesh, skeleton, side)
     while len(model) > _WIDEST.size_bytes and side // 2 >= _SMALLEST_SIDE:
         side //= 2
-        model, notes = _model(handover, mesh, side)
-    notes.append(_verdict(model, mesh, side))
+        model, fallback = _model(handover, mesh, skeleton, side)
     if side < asked:
-        notes.insert(0, f"textures are reduced from {asked:,} to {side:,} texels: with those the model would be larger than 5 MB")
-    return model, notes
+        notes.append(f"textures are reduced from {asked:,} to {side:,} texels: with those the model would be larger than 5 MB")
+    return model, [*notes, *fallback, _verdict(model, mesh, side)]
 
 
 def _verdict(model: bytes, mesh: Mesh, side: int) -> str:
@@ -78,21 +81,25 @@ def _verdict(model: bytes, mesh: Mesh, side: int) -> str:
         within = len(model) <= budget.size_bytes and mesh.triangle_count <= budget.triangles
         if within and draws <= budget.draws and side <= budget.texels:
             return f"{costs}: within Khronos' 3D Commerce budget for {budget.name}"
-    return (
-        f"{costs}: more than Khronos' 3D Commerce budgets of {_WIDEST.size_bytes / 1e6:.1f} MB and {_WIDEST.triangles:,} triangles; "
-        "make it with fewer triangles, or take --web-texture-size 1024"
-    )
+    cure = "make it with fewer triangles" if mesh.triangle_count > _WIDEST.triangles else "take WebP, or make it with a smaller texture"
+    return f"{costs}: more than any of Khronos' 3D Commerce budgets allows ({_WIDEST.triangles:,} triangles, 5 MB); {cure}"
 
 
-def _ready(mesh: Mesh) -> Mesh:
-    """Without what only Kiln reads, in the order that packs best."""
-    return in_cache_order(replace(mesh, importance=None))
+def _ready(asset: Asset) -> tuple[Mesh, Skeleton | None, list[str]]:
+    """LOD0 without what only Kiln reads, in the order that packs best, its skin as viewers take it; and what that changed."""
+    mesh = replace(game_mesh(asset), importance=None)
+    if not mesh.triangle_count:
+        raise ModelError(f"{asset.name}: it has no triangles, so there is nothing to show")
+    if asset.skeleton is None or mesh.joints is None:
+        return in_cache_order(replace(mesh, joints=None, weights=None)), None, []
+    (skinned,), skeleton, notes = ready_skin(asset.name, (mesh,), asset.skeleton, influences=_INFLUENCES, taken=(asset.name,))
+    return in_cache_order(skinned), skeleton, list(notes)
 
 
-def _model(handover: Handover, mesh: Mesh, side: int) -> tuple[bytes, list[str]]:
-    asset = handover.asset
+def _model(handover: Handover, mesh: Mesh, skeleton: Skeleton | None, side: int) -> tuple[bytes, list[str]]:
+    """The GLB, and a note if it had to be packed otherwise than asked."""
     materials = web_materials(handover, side=side)
-    document = gltf_document([Part(name=asset.name, mesh=mesh)], materials, asset.skeleton)
+    document = gltf_document([Part(name=handover.asset.name, mesh=mesh)], materials, skeleton)
     if handover.options.compression == "none":
         return pack_glb(*document), []
     if handover.options.compression == "meshopt":

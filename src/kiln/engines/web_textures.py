@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from kiln import settings
 from kiln.asset import Material
 from kiln.engines.handover import Handover
-from kiln.errors import SetupError
 from kiln.formats.asset_files import game_materials
 from kiln.formats.gltf_write import EncodedMaterial, Slot, material_maps
 from kiln.formats.package_layout import texture_path
 from kiln.formats.png import encode_png
 from kiln.formats.webp import encode_webp_color, encode_webp_data, encode_webp_normal
 from kiln.imaging.shrink import MapKind, fitting_size, shrink
-
-TextureFormat = Literal["webp", "ktx2", "png"]
 
 _KINDS: Final[dict[Slot, MapKind]] = {"base_color": "color", "normal": "normal", "orm": "data", "emissive": "color"}
 _WEBP: Final = {"color": encode_webp_color, "normal": encode_webp_normal, "data": encode_webp_data}
@@ -53,15 +49,8 @@ def _encoded(handover: Handover, materials: tuple[Material, ...], number: int, s
     if form == "webp":
         return _WEBP[_KINDS[slot]](reduced)
     if form == "ktx2":
-        return _ktx2(reduced, srgb=_KINDS[slot] == "color")
+        from kiln.formats.ktx2 import encode_ktx2
+
+        return encode_ktx2(reduced, srgb=_KINDS[slot] == "color", normal=_KINDS[slot] == "normal")
     ready = handover.textures.get(texture_path(handover.asset.name, slot, material=number, materials=len(materials)))
     return ready if ready is not None and reduced is pixels else encode_png(reduced)
-
-
-def _ktx2(pixels: np.ndarray, *, srgb: bool) -> bytes:
-    try:
-        ktx2 = import_module("kiln.formats.ktx2")
-    except ImportError:
-        raise SetupError("KTX 2 textures need zstandard: pip install kiln3d[web], or take --web-textures webp") from None
-    data: bytes = ktx2.encode_ktx2(pixels, srgb=srgb)
-    return data

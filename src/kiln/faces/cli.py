@@ -98,7 +98,7 @@ def make(pictures: Sequence[Path], views: Sequence[Any], **rest: Any) -> None:
 @_common
 @stage_flags(only=catalogue.model_stages())
 def process(model: Path, up: Any, **rest: Any) -> None:
-    """Take any MODEL (.glb, .gltf, .obj, .ply, .stl) through the game stages.
+    """Take any MODEL (.glb, .gltf, .fbx, .obj, .ply, .stl) through the game stages.
 
     Textures and vertex colours are carried over to the new mesh's maps.
     """

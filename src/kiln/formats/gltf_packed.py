@@ -19,7 +19,7 @@ WEIGHTS_AS_BYTES: Final = {"componentType": 5121, "normalized": True}
 """What an accessor says of weights from `narrow_skin`."""
 
 
-def narrow_skin(arrays: Mapping[str, Shaped[np.ndarray, "n k"]]) -> dict[str, Shaped[np.ndarray, "n k"]]:
+def narrow_skin(arrays: Mapping[str, Shaped[np.ndarray, "n _"]]) -> dict[str, Shaped[np.ndarray, "n 4"]]:
     """Of a mesh's attributes, every WEIGHTS_n in bytes (together they sum to 255), and every JOINTS_n, 0 where the byte is; {} without."""
     sets = [key.removeprefix("WEIGHTS_") for key in arrays if key.startswith("WEIGHTS_")]
     if not sets:

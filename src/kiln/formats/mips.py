@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from kiln.asset.srgb import decode_srgb, encode_srgb
 
-_LEAST_ALPHA: Final = np.float32(1 / 4096)
+_LEAST_ALPHA: Final = np.float32(1e-5)
 """What colour counts where nothing is visible: enough to keep it where all around is invisible, too."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from kiln.asset import Material, Mesh, Primitive, Skeleton
+from kiln.asset import Body, Material, Mesh, Skeleton
 from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb
 
 Pixels = UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]
@@ -61,8 +61,7 @@ def model_files(
     *,
     mesh: Mesh,
     lods: Sequence[Mesh] = (),
-    hulls: Sequence[Mesh] = (),
-    fits: Sequence[Primitive | None] = (),
+    bodies: Sequence[Body] = (),
     materials: Sequence[Material] = (),
     textures: Mapping[str, bytes],
     skeleton: Skeleton | None = None,
@@ -75,17 +74,21 @@ def model_files(
     files = {model_path(name): write_glb([Part(name=name, mesh=mesh)], embedded, skeleton=skeleton)}
     for level, lod in enumerate(lods, start=1):
         files[lod_path(name, level)] = write_glb([Part(name=f"{name}_LOD{level}", mesh=lod)], linked, skeleton=skeleton)
-    if hulls:
-        files[hulls_path(name)] = write_glb(hull_parts(name, hulls, fits))
+    if bodies:
+        files[hulls_path(name)] = write_glb(hull_parts(name, bodies))
     return files
 
 
-def hull_parts(name: str, hulls: Sequence[Mesh], fits: Sequence[Primitive | None]) -> list[Part]:
+def hull_name(name: str, number: int) -> str:
+    """What a hull's node is called."""
+    return f"{name}_hull_{number:02d}"
+
+
+def hull_parts(name: str, bodies: Sequence[Body]) -> list[Part]:
     """A node for each hull; where a box, sphere or capsule is as good, the node's extras say which, as `Primitive`."""
-    found = [*fits, *[None] * (len(hulls) - len(fits))]
     return [
-        Part(name=f"{name}_hull_{number:02d}", mesh=hull, materials=False, extras={} if fit is None else {"collider": asdict(fit)})
-        for number, (hull, fit) in enumerate(zip(hulls, found, strict=True))
+        Part(name=hull_name(name, number), mesh=hull, materials=False, extras={} if fit is None else {"collider": asdict(fit)})
+        for number, (hull, fit) in enumerate(bodies)
     ]
 
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int16, Int32, UInt8
+from jaxtyping import Float, Int8, Int16, Int32, UInt8
 
 
 def octahedral_rows(
     vectors: Float[np.ndarray, "n 3"], last: Float[np.ndarray, " n"] | None = None, *, bits: int
-) -> Int16[np.ndarray, "n 4"]:
-    """Rows for meshopt's filter OCTAHEDRAL over 16-bit components: unit vectors folded onto a square of 2**bits - 1 points a side.
+) -> Int8[np.ndarray, "n 4"] | Int16[np.ndarray, "n 4"]:
+    """Rows for meshopt's filter OCTAHEDRAL: unit vectors folded onto a square of 2**bits - 1 points a side, bytes up to 8 `bits` (4 to 16).
 
-    `bits` is 4 to 16. Decoded, a vector is off by at most 4.3 / 2**bits radians (0.24 degrees at 10 bits). `last` (-1 to 1, a tangent's
-    handedness) goes along. Cigolle et al. 2014, "A Survey of Efficient Representations for Independent Unit Vectors".
+    Decoded, a vector is off by at most 4.3 / 2**bits radians (0.24 degrees at 10 bits), and by what the decoder rounds its components to.
+    `last` (-1 to 1, a tangent's handedness) goes along. Cigolle et al. 2014, "A Survey of Efficient Representations for Independent Unit
+    Vectors".
     """
     one = (1 << (bits - 1)) - 1
+    dtype = np.int8 if bits <= 8 else np.int16
     wide = vectors.astype(np.float64)
     flat = wide / np.maximum(np.abs(wide).sum(axis=1, keepdims=True), 1e-30)
     folded = np.where(flat[:, 2:] < 0, (1 - np.abs(flat[:, 1::-1])) * np.where(flat[:, :2] < 0, -1, 1), flat[:, :2])
-    rows = np.zeros((len(vectors), 4), np.int16)
+    rows = np.zeros((len(vectors), 4), dtype)
     rows[:, :2] = np.round(folded * one)
     rows[:, 2] = one
     if last is not None:
-        rows[:, 3] = np.round(last * 32767)
+        rows[:, 3] = np.round(last * np.iinfo(dtype).max)
     return rows
 
 

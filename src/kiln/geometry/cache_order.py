@@ -14,11 +14,11 @@ from kiln.kernels.vertex_cache import order_for_cache
 _CACHE: Final = 20
 """Vertices that are looked back on."""
 
-_LAST_TRIANGLE: Final = 1.15
-_VALENCE_SCALE: Final = 2.0
-"""Tuned for meshopt's codes, which like strips, where Forsyth has 0.75 and a decay of power 1.5: an 8,000-triangle prop takes 1.128 bytes a
-triangle (0.65 after gzip) instead of 1.157 (0.73), a regular grid 1.04 instead of 1.24; meshoptimizer's own order for size 1.139 (0.63).
-A cache of 32 vertices then misses 0.69 a triangle instead of 0.66; unordered it was 1.97."""
+_LAST_TRIANGLE: Final = 0.75
+_VALENCE_SCALE: Final = 3.0
+"""Forsyth has 2 for this, a decay of power 1.5, and 32 vertices. So a cache of 32 that drops the oldest misses 0.65 vertices a triangle of
+an 8,000-triangle prop (unordered 1.97) and 0.67 of a grid, and meshopt's codes take 1.149 and 1.154 bytes a triangle. 1.15 for the last
+triangle makes strips instead: 1.128 and 1.059 bytes, but 0.97 misses on the grid."""
 
 _VALENCES: Final = 32
 """Of more unused triangles than this a vertex does not care."""
@@ -46,8 +46,10 @@ def _order(all_triangles: UInt32[np.ndarray, "all 3"], chosen: np.ndarray) -> np
     corners = np.argsort(triangles.reshape(-1), kind="stable")
     left = np.bincount(triangles.reshape(-1), minlength=len(vertices)).astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(left)[:-1]]).astype(np.int32)
-    order = np.empty(len(triangles), np.int32)
-    order_for_cache(triangles, starts, left, (corners // 3).astype(np.int32), _place_scores(), _valence_scores(), order)
+    by_place, by_valence = _place_scores(), _valence_scores()
+    scores = by_valence[np.minimum(left, _VALENCES - 1)]
+    order, used = np.empty(len(triangles), np.int32), np.zeros(len(triangles), np.uint8)
+    order_for_cache(triangles, starts, left, (corners // 3).astype(np.int32), by_place, by_valence, scores, used, order)
     return chosen[order]
 
 

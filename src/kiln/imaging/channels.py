@@ -128,18 +128,20 @@ def named_maps(material: Material) -> dict[str, Map]:
     Where the material has no map of a kind, its factors make one of one pixel; the normal is flat then.
     Emission beyond 1 is cut off: multiply by `emissive_factor` instead where that matters.
     """
-    orm = _times(_or_white(material.orm, 3), (1.0, material.roughness_factor, material.metallic_factor))
     flat = np.array([[[128, 128, 255]]], np.uint8)
     return {
         **material.extras,
         "base_color": _tinted(_or_white(material.base_color, 4), material.base_color_factor),
         "normal": flat if material.normal is None else material.normal,
-        "orm": orm,
-        "occlusion": orm[..., 0],
-        "roughness": orm[..., 1],
-        "metallic": orm[..., 2],
         "emissive": _tinted(_or_white(material.emissive, 3), material.emissive_factor),
+        **surface_maps(material),
     }
+
+
+def surface_maps(material: Material) -> dict[str, Map]:
+    """Of `named_maps` orm, occlusion, roughness and metallic: all that the ready recipes name, without the cost of tinting colours."""
+    orm = _times(_or_white(material.orm, 3), (1.0, material.roughness_factor, material.metallic_factor))
+    return {"orm": orm, "occlusion": orm[..., 0], "roughness": orm[..., 1], "metallic": orm[..., 2]}
 
 
 def flip_green(normal: Map) -> Map:

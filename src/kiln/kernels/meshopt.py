@@ -36,7 +36,8 @@ def _put_group(deltas: np.ndarray, out: np.ndarray, at: int, mode: int) -> int:
     if mode == 0:
         return at
     if mode == 3:
-        out[at : at + GROUP] = deltas
+        for i in range(GROUP):
+            out[at + i] = deltas[i]
         return at + GROUP
     return _pack_group(deltas, 2 if mode == 1 else 4, out, at)
 
@@ -73,7 +74,8 @@ def encode_attribute_blocks(rows: np.ndarray, block: int, out: np.ndarray) -> in
         for k in range(stride):
             header = at
             at += (groups + 3) // 4
-            out[header:at] = 0
+            for i in range(header, at):
+                out[i] = 0
             for g in range(groups):
                 for i in range(GROUP):
                     e = first + g * GROUP + i

@@ -11,11 +11,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from kiln.kernels import compiled, in_threads, inner
-from kiln.kernels.uastc_fit import best_pattern, decode, fit
+from kiln.kernels.uastc_fit import best_pattern, decode, fit, is_in
 from kiln.kernels.uastc_hints import alpha_hint, etc1_hint, solid_etc1_hint
 from kiln.kernels.uastc_tables import (
     ANCHORS,
-    PATTERNS,
     RANGE_16,
     RANGE_40,
     RANGE_48,
@@ -54,7 +53,7 @@ _TRIT_BITS = np.array([0, 2, 4, 5, 7, 8])
 _QUINT_BITS = np.array([0, 3, 5, 7])
 """Bits that so many trits or quints take together."""
 
-_HUGE = 1 << 60
+_HUGE = 1e300
 
 
 def encode_uastc(texels: UInt8[np.ndarray, "blocks 16 4"]) -> UInt8[np.ndarray, "blocks 16"]:
@@ -73,130 +72,146 @@ def encode_blocks(texels: np.ndarray, blocks: np.ndarray) -> None:
         for texel in range(16):
             for k in range(4):
                 block[texel, k] = texels[i, texel, k]
-                is_solid = is_solid and texels[i, texel, k] == texels[i, 0, k]
-            is_opaque = is_opaque and texels[i, texel, 3] == 255
+                is_solid = is_solid and block[texel, k] == block[0, k]
+            is_opaque = is_opaque and block[texel, 3] == 255
         if is_solid:
-            _write_solid(block[0], blocks[i])
+            _write_solid(block, blocks, i)
         else:
-            _encode(block, is_opaque, blocks[i])
+            _encode(block, is_opaque, blocks, i)
 
 
 @inner
-def _encode(block: np.ndarray, is_opaque: bool, out: np.ndarray) -> None:
+def _encode(block: np.ndarray, is_opaque: bool, blocks: np.ndarray, i: int) -> None:
     """The block in the mode that comes nearest."""
-    best, best_mode, best_plane, best_pattern_number = _HUGE, 0, -1, -1
-    codes, weights = np.zeros((2, 4, 2), np.int64), np.zeros((16, 2), np.int64)
-    best_codes, best_weights = np.zeros((2, 4, 2), np.int64), np.zeros((16, 2), np.int64)
-    pattern = -1
+    codes, weights = np.empty((2, 4, 2), np.int64), np.empty((16, 4), np.int64)
+    best_codes, best_weights = np.empty((2, 4, 2), np.int64), np.empty((16, 4), np.int64)
+    channels = np.empty(4, np.int64)
+    best, best_mode, best_second, best_parts, pattern = _HUGE, 0, -1, -1, -1
     for mode in range(0 if is_opaque else _OPAQUE_MODES, _OPAQUE_MODES if is_opaque else len(_MODES)):
-        kind, channels = _MODES[mode, _KIND], _MODES[mode, _CHANNELS]
+        kind, width = _MODES[mode, _KIND], _MODES[mode, _CHANNELS]
         if kind != _ONE_LINE and best <= _GOOD:
             continue
         if kind == _TWO_PARTS and pattern < 0:
-            pattern = best_pattern(block, channels)
-        for plane in range(channels if kind == _TWO_PLANES else 1):
+            pattern = best_pattern(block, width)
+        for plane in range(width if kind == _TWO_PLANES else 1):
             second = plane if kind == _TWO_PLANES else -1
             parts = pattern if kind == _TWO_PARTS else -1
-            error = _try(block, mode, second, parts, codes, weights)
+            error = _try(block, mode, second, parts, channels, codes, weights)
             if error < best:
-                best, best_mode, best_plane, best_pattern_number = error, mode, second, parts
-                best_codes[:], best_weights[:] = codes, weights
-    _write(block, best_mode, best_plane, best_pattern_number, best_codes, best_weights, out)
+                best, best_mode, best_second, best_parts = error, mode, second, parts
+                _copy(codes, weights, best_codes, best_weights)
+    _write(best_mode, best_second, best_parts, best_codes, best_weights, blocks, i)
 
 
 @inner
-def _try(block: np.ndarray, mode: int, second: int, pattern: int, codes: np.ndarray, weights: np.ndarray) -> int:
-    """Fit codes (2, 4, 2) and weights (16, 2) to the block; the squared error. `second` is the channel with a plane of its own, or -1."""
-    bits, row, channels = _MODES[mode, _WEIGHT_BITS], _MODES[mode, _RANGE], _MODES[mode, _CHANNELS]
-    if pattern >= 0:
-        first_part = fit(block, PATTERNS[pattern], 0, channels, -1, bits, row, codes[0], weights[:, 0])
-        return first_part + fit(block, PATTERNS[pattern], 1, channels, -1, bits, row, codes[1], weights[:, 0])
-    whole = np.zeros(16, np.uint8)
-    error = fit(block, whole, 0, channels, second, bits, row, codes[0], weights[:, 0])
-    if second >= 0:
-        error += fit(block, whole, 0, -1, second, bits, row, codes[0], weights[:, 1])
+def _copy(codes: np.ndarray, weights: np.ndarray, to_codes: np.ndarray, to_weights: np.ndarray) -> None:
+    for k in range(4):
+        for texel in range(16):
+            to_weights[texel, k] = weights[texel, k]
+        for part in range(2):
+            for end in range(2):
+                to_codes[part, k, end] = codes[part, k, end]
+
+
+@inner
+def _try(block: np.ndarray, mode: int, second: int, pattern: int, channels: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> float:
+    """Fill codes (2, 4, 2) and weights (16, 4); the squared error. `second` is the channel with weights of its own, -1 for none.
+
+    What is not tried as one line is two: of two parts, or of two sets of channels.
+    """
+    bits, row, width = _MODES[mode, _WEIGHT_BITS], _MODES[mode, _RANGE], _MODES[mode, _CHANNELS]
+    error = 0.0
+    for line in range(1 if pattern < 0 and second < 0 else 2):
+        count = 0
+        for k in range(width):
+            if second < 0 or (k == second) == (line == 1):
+                channels[count] = k
+                count += 1
+        error += fit(block, pattern, line if pattern >= 0 else 0, channels, count, bits, row, codes, weights)
     return error
 
 
 @inner
-def _put(out: np.ndarray, at: int, value: int, bits: int) -> int:
-    """Write the lowest bits of a value from bit `at` on; the bit behind them."""
+def _put(blocks: np.ndarray, i: int, at: int, value: int, bits: int) -> int:
+    """Write the lowest bits of a value into a block from bit `at` on; the bit behind them."""
     for bit in range(bits):
         if value >> bit & 1:
-            out[(at + bit) >> 3] |= np.uint8(1 << ((at + bit) & 7))
+            blocks[i, (at + bit) >> 3] |= 1 << ((at + bit) & 7)
     return at + bits
 
 
 @inner
-def _write_solid(color: np.ndarray, out: np.ndarray) -> None:
-    at = _put(out, 0, _SOLID_PREFIX, _SOLID_PREFIX_BITS)
+def _write_solid(block: np.ndarray, blocks: np.ndarray, i: int) -> None:
+    at = _put(blocks, i, 0, _SOLID_PREFIX, _SOLID_PREFIX_BITS)
     for k in range(4):
-        at = _put(out, at, color[k], 8)
-    _put(out, at, solid_etc1_hint(color), 21)
+        at = _put(blocks, i, at, block[0, k], 8)
+    _put(blocks, i, at, solid_etc1_hint(block), 21)
 
 
 @inner
-def _write(block: np.ndarray, mode: int, second: int, pattern: int, codes: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+def _write(mode: int, second: int, pattern: int, codes: np.ndarray, weights: np.ndarray, blocks: np.ndarray, i: int) -> None:
     """The block's bits: mode, hints, pattern or plane, endpoints, weights. Codes and weights are turned about where an anchor needs it."""
-    bits, row, channels = _MODES[mode, _WEIGHT_BITS], _MODES[mode, _RANGE], _MODES[mode, _CHANNELS]
-    at = _put(out, 0, _MODES[mode, _PREFIX], _MODES[mode, _PREFIX_BITS])
+    bits, row, width = _MODES[mode, _WEIGHT_BITS], _MODES[mode, _RANGE], _MODES[mode, _CHANNELS]
     decoded = np.empty((16, 4), np.int64)
-    decode(codes, weights, pattern, second, channels, bits, row, decoded)
-    at = _write_hints(decoded, channels == 4, _MODES[mode, _HAS_BIAS] == 1, at, out)
+    decode(codes, weights, pattern, width, bits, row, decoded)
+    at = _put(blocks, i, 0, _MODES[mode, _PREFIX], _MODES[mode, _PREFIX_BITS])
+    at = _write_hints(decoded, width == 4, _MODES[mode, _HAS_BIAS] == 1, blocks, i, at)
     if pattern >= 0:
-        at = _put(out, at, pattern, 5)
+        at = _put(blocks, i, at, pattern, 5)
     if second >= 0:
-        at = _put(out, at, second, 2)
-    _normalise(pattern, second, channels, bits, codes, weights)
-    at = _write_endpoints(codes, 2 if pattern >= 0 else 1, channels, row, at, out)
+        at = _put(blocks, i, at, second, 2)
+    _normalise(pattern, width, bits, codes, weights)
+    at = _write_endpoints(codes, 2 if pattern >= 0 else 1, width, row, blocks, i, at)
     for texel in range(16):
-        is_anchor = texel == 0 if pattern < 0 else texel == ANCHORS[pattern, 0] or texel == ANCHORS[pattern, 1]
-        for plane in range(2 if second >= 0 else 1):
-            at = _put(out, at, weights[texel, plane], bits - 1 if is_anchor else bits)
+        stored = bits - 1 if _is_anchor(texel, pattern) else bits
+        at = _put(blocks, i, at, weights[texel, 1 if second == 0 else 0], stored)
+        if second >= 0:
+            at = _put(blocks, i, at, weights[texel, second], stored)
 
 
 @inner
-def _write_hints(decoded: np.ndarray, has_alpha: bool, has_bias: bool, at: int, out: np.ndarray) -> int:
+def _is_anchor(texel: int, pattern: int) -> bool:
+    """Whether the texel's weight is stored without its highest bit, which is 0."""
+    return texel == 0 if pattern < 0 else texel == ANCHORS[pattern, 0] or texel == ANCHORS[pattern, 1]
+
+
+@inner
+def _write_hints(decoded: np.ndarray, has_alpha: bool, has_bias: bool, blocks: np.ndarray, i: int, at: int) -> int:
     """Hints for transcoders; those for BC1 stay off, which means that it is fitted anew."""
     hint = etc1_hint(decoded, has_bias)
-    at = _put(out, at + (2 if has_bias else 1), hint, 8)
+    at = _put(blocks, i, at + (2 if has_bias else 1), hint, 8)
     if has_bias:
-        at = _put(out, at, hint >> 8, 5)
-    return _put(out, at, alpha_hint(decoded), 8) if has_alpha else at
+        at = _put(blocks, i, at, hint >> 8, 5)
+    return _put(blocks, i, at, alpha_hint(decoded), 8) if has_alpha else at
 
 
 @inner
-def _normalise(pattern: int, second: int, channels: int, bits: int, codes: np.ndarray, weights: np.ndarray) -> None:
-    """Swap endpoints so that every anchor's weight is in the lower half: its highest bit is not stored."""
+def _normalise(pattern: int, width: int, bits: int, codes: np.ndarray, weights: np.ndarray) -> None:
+    """Swap the ends of lines so that every anchor's weight is in the lower half."""
     top = (1 << bits) - 1
     for part in range(2 if pattern >= 0 else 1):
         anchor = ANCHORS[pattern, part] if pattern >= 0 else 0
-        for plane in range(2 if second >= 0 else 1):
-            if weights[anchor, plane] <= top >> 1:
-                continue
-            for texel in range(16):
-                if pattern < 0 or PATTERNS[pattern, texel] == part:
-                    weights[texel, plane] = top - weights[texel, plane]
-            for k in range(channels):
-                if (k == second) == (plane == 1):
-                    codes[part, k, 0], codes[part, k, 1] = codes[part, k, 1], codes[part, k, 0]
+        for k in range(width):
+            if weights[anchor, k] > top >> 1:
+                codes[part, k, 0], codes[part, k, 1] = codes[part, k, 1], codes[part, k, 0]
+                for texel in range(16):
+                    if is_in(texel, pattern, part):
+                        weights[texel, k] = top - weights[texel, k]
 
 
 @inner
-def _write_endpoints(codes: np.ndarray, parts: int, channels: int, row: int, at: int, out: np.ndarray) -> int:
+def _write_endpoints(codes: np.ndarray, parts: int, width: int, row: int, blocks: np.ndarray, i: int, at: int) -> int:
     """Trits or quints in bundles first, then every endpoint's plain bits."""
     bits, base = RANGE_BITS[row], RANGE_BASE[row]
-    count = 2 * channels * parts
-    values = np.empty(count, np.int64)
-    for i in range(count):
-        values[i] = codes[i // (2 * channels), i // 2 % channels, i % 2]
-    bundle = 5 if base == 3 else 3
-    if base > 1:
-        for start in range(0, count, bundle):
-            stop, packed = min(start + bundle, count), 0
-            for i in range(stop - 1, start - 1, -1):
-                packed = packed * base + (values[i] >> bits)
-            at = _put(out, at, packed, _TRIT_BITS[stop - start] if base == 3 else _QUINT_BITS[stop - start])
-    for i in range(count):
-        at = _put(out, at, values[i], bits)
+    count, bundle = 2 * width * parts, 5 if base == 3 else 3
+    values = np.empty(16, np.int64)
+    for number in range(count):
+        values[number] = codes[number // (2 * width), number // 2 % width, number % 2]
+    for start in range(0, count if base > 1 else 0, bundle):
+        stop, packed = min(start + bundle, count), 0
+        for number in range(stop - 1, start - 1, -1):
+            packed = packed * base + (values[number] >> bits)
+        at = _put(blocks, i, at, packed, _TRIT_BITS[stop - start] if base == 3 else _QUINT_BITS[stop - start])
+    for number in range(count):
+        at = _put(blocks, i, at, values[number], bits)
     return at

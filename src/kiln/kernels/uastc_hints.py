@@ -45,8 +45,8 @@ def _shifted(value: int, delta: int, limit: int) -> int:
 
 
 @inner
-def solid_etc1_hint(color: np.ndarray) -> int:
-    """The 21 bits by which one colour becomes an ETC1 block: difference bit, table, selector from dark to bright, base colour."""
+def solid_etc1_hint(block: np.ndarray) -> int:
+    """The 21 bits by which one colour becomes an ETC1 block: difference bit, table, selector from dark to bright, base."""
     best, hint = _HUGE, 0
     for table in range(8):
         for selector in range(4):
@@ -54,9 +54,9 @@ def solid_etc1_hint(color: np.ndarray) -> int:
             error, found = 0, 1 | table << 1 | selector << 4
             for k in range(3):
                 nearest, at = _HUGE, 0
-                guess = (color[k] - modifier) * 31 // 255
+                guess = (block[0, k] - modifier) * 31 // 255
                 for value in range(min(max(guess - 1, 0), 31), min(max(guess + 2, 0), 31) + 1):
-                    off = abs(_clamped(_expanded(value, 31) + modifier) - color[k])
+                    off = abs(_clamped(_expanded(value, 31) + modifier) - block[0, k])
                     if off < nearest:
                         nearest, at = off, value
                 error += nearest * nearest
@@ -67,61 +67,71 @@ def solid_etc1_hint(color: np.ndarray) -> int:
 
 
 @inner
-def _is_upper(texel: int, flip: int) -> int:
-    """In which half of the block a texel lies: left or right, or with flip above or below."""
+def _half(texel: int, flip: int) -> int:
+    """In which half of the block a texel lies: 0 left, 1 right; with flip 0 above, 1 below."""
     return texel >> 3 if flip else texel >> 1 & 1
-
-
-@inner
-def _flip(lumas: np.ndarray) -> int:
-    """Whether the block's halves above and below are more even in themselves than those left and right."""
-    even = np.zeros(2)
-    for flip in range(2):
-        sums = np.zeros(2)
-        for texel in range(16):
-            sums[_is_upper(texel, flip)] += lumas[texel]
-        even[flip] = sums[0] * sums[0] + sums[1] * sums[1]  # of equal totals the larger one leaves less scatter within
-    return 1 if even[1] > even[0] else 0
 
 
 @inner
 def _bases(decoded: np.ndarray, flip: int, limit: int, bias: int, bases: np.ndarray) -> None:
     """Fill bases (2, 3), 8 bits, with the halves' colours as a transcoder computes them; a bias below 0 is none."""
-    bases[:] = 0
+    for half in range(2):
+        for k in range(3):
+            bases[half, k] = 0
     for texel in range(16):
         for k in range(3):
-            bases[_is_upper(texel, flip), k] += decoded[texel, k]
-    divisors = (1, 3, 9)
+            bases[_half(texel, flip), k] += decoded[texel, k]
+    divisor = 1
     for k in range(3):
         for half in range(2):
             value = (bases[half, k] * limit + 1020) // 2040
-            bases[half, k] = _shifted(value, bias // divisors[k] % 3 - 1, limit) if bias >= 0 else value
+            bases[half, k] = _shifted(value, bias // divisor % 3 - 1, limit) if bias >= 0 else value
         if limit == 31:  # the second colour is a small difference from the first
             bases[1, k] = bases[0, k] + min(max(bases[1, k] - bases[0, k], -4), 3)
         for half in range(2):
             bases[half, k] = _expanded(bases[half, k], limit)
+        divisor *= 3
 
 
 @inner
-def _table(lumas: np.ndarray, flip: int, half: int, base: np.ndarray) -> tuple[int, int]:
-    """The modifiers that come nearest in brightness to half a block around a base colour, and their squared error."""
+def _table(decoded: np.ndarray, flip: int, half: int, bases: np.ndarray) -> tuple[int, int]:
+    """The modifiers that come nearest to half a block around its base colour, and their squared error.
+
+    Which modifier a texel gets depends on its brightness alone, as transcoders do it.
+    """
+    lumas = np.empty(4, np.int64)
     best, found = _HUGE, 0
-    levels = np.empty(4, np.int64)
     for table in range(8):
         for level in range(4):
-            modifier = ETC1_MODIFIERS[table, level & 1] * (1 if level < 2 else -1)
-            levels[level] = _luma(_clamped(base[0] + modifier), _clamped(base[1] + modifier), _clamped(base[2] + modifier))
+            shift = _modifier(table, level)
+            lumas[level] = _luma(_clamped(bases[half, 0] + shift), _clamped(bases[half, 1] + shift), _clamped(bases[half, 2] + shift))
         error = 0
         for texel in range(16):
-            if _is_upper(texel, flip) == half:
-                off = min(
-                    min(abs(lumas[texel] - levels[0]), abs(lumas[texel] - levels[1])),
-                    min(abs(lumas[texel] - levels[2]), abs(lumas[texel] - levels[3])),
-                )
-                error += off * off
+            if _half(texel, flip) == half and error < best:
+                shift = _modifier(table, _nearest_level(decoded, texel, lumas))
+                for k in range(3):
+                    off = decoded[texel, k] - _clamped(bases[half, k] + shift)
+                    error += off * off
         if error < best:
             best, found = error, table
     return found, best
+
+
+@inner
+def _modifier(table: int, level: int) -> int:
+    """Small and large brighter, small and large darker."""
+    return ETC1_MODIFIERS[table, level & 1] * (1 if level < 2 else -1)
+
+
+@inner
+def _nearest_level(decoded: np.ndarray, texel: int, lumas: np.ndarray) -> int:
+    luma = _luma(decoded[texel, 0], decoded[texel, 1], decoded[texel, 2])
+    nearest, found = _HUGE, 0
+    for level in range(4):
+        off = abs(luma - lumas[level])
+        if off < nearest:
+            nearest, found = off, level
+    return found
 
 
 @inner
@@ -139,21 +149,18 @@ def _wanted_bias(decoded: np.ndarray, flip: int, limit: int, bases: np.ndarray) 
 @inner
 def etc1_hint(decoded: np.ndarray, has_bias: bool) -> int:
     """Flip, difference bit, both halves' tables (3 bits each), and above those 8 bits the bias. decoded (16, 4) int64."""
-    lumas = np.empty(16, np.int64)
-    for texel in range(16):
-        lumas[texel] = _luma(decoded[texel, 0], decoded[texel, 1], decoded[texel, 2])
-    flip = _flip(lumas)
     bases = np.empty((2, 3), np.int64)
     best, hint = _HUGE, 0
-    for is_difference in range(2):
+    for choice in range(4):
+        flip, is_difference = choice & 1, choice >> 1
         limit = 31 if is_difference else 15
         bias = _wanted_bias(decoded, flip, limit, bases) if has_bias else -1
         _bases(decoded, flip, limit, bias, bases)
-        first, first_error = _table(lumas, flip, 0, bases[0])
-        second, second_error = _table(lumas, flip, 1, bases[1])
+        first, first_error = _table(decoded, flip, 0, bases)
+        second, second_error = _table(decoded, flip, 1, bases)
         if first_error + second_error < best:
             best = first_error + second_error
-            hint = flip | is_difference << 1 | first << 2 | second << 5 | max(bias, 0) << 8
+            hint = choice | first << 2 | second << 5 | max(bias, 0) << 8
     return hint
 
 

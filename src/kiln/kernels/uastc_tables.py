@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int64
 
 _RANGES: Final = {16: (4, 1), 40: (3, 5), 48: (4, 3), 160: (5, 5), 192: (6, 3), 256: (8, 1)}
 """Levels of an endpoint: its plain bits, and 3 or 5 where a trit or quint stands above them."""
@@ -25,7 +25,7 @@ _PATTERN_BITS: Final = (
 )
 """The partitions into two subsets that ASTC and BC7 both have, in UASTC's order; a bit a texel, row by row."""
 
-ETC1_MODIFIERS: Final = np.array([(2, 8), (5, 17), (9, 29), (13, 42), (18, 60), (24, 80), (33, 106), (47, 183)], np.int32)
+ETC1_MODIFIERS: Final = np.array([(2, 8), (5, 17), (9, 29), (13, 42), (18, 60), (24, 80), (33, 106), (47, 183)], np.int64)
 
 EAC_MODIFIERS: Final = np.array(
     [
@@ -34,7 +34,7 @@ EAC_MODIFIERS: Final = np.array(
         *[(-2, -6, -8, -10, 1, 5, 7, 9), (-2, -5, -8, -10, 1, 4, 7, 9), (-2, -4, -8, -10, 1, 3, 7, 9), (-2, -5, -7, -10, 1, 4, 6, 9)],
         *[(-3, -4, -7, -10, 2, 3, 6, 9), (-1, -2, -3, -10, 0, 1, 2, 9), (-4, -6, -8, -9, 3, 5, 7, 8), (-3, -5, -7, -9, 2, 4, 6, 8)],
     ],
-    np.int32,
+    np.int64,
 )
 
 
@@ -52,8 +52,8 @@ def _value(levels: int, code: int) -> int:
     return flip & 0x80 | value >> 2
 
 
-def _values() -> Int32[np.ndarray, "ranges 256"]:
-    table = np.full((len(_RANGES), 256), 10_000, np.int32)
+def _values() -> Int64[np.ndarray, "ranges 256"]:
+    table = np.full((len(_RANGES), 256), 10_000, np.int64)
     for row, levels in enumerate(_RANGES):
         table[row, :levels] = [_value(levels, code) for code in range(levels)]
     return table
@@ -68,16 +68,14 @@ def _weights(bits: int) -> list[int]:
 ENDPOINT_VALUES: Final = _values()
 """The 8-bit value of each code; rows are ranges."""
 
-ENDPOINT_CODES: Final[UInt8[np.ndarray, "ranges 256"]] = (
-    np.abs(ENDPOINT_VALUES[:, None, :] - np.arange(256)[None, :, None]).argmin(axis=2).astype(np.uint8)
-)
+ENDPOINT_CODES: Final = np.abs(ENDPOINT_VALUES[:, None, :] - np.arange(256)[None, :, None]).argmin(axis=2)
 """The code whose value is nearest to each 8-bit number."""
 
-WEIGHTS: Final = np.array([_weights(bits) for bits in range(5)], np.int32)
+WEIGHTS: Final = np.array([_weights(bits) for bits in range(5)], np.int64)
 """By bits of a weight and its number: of 64, how much the second endpoint counts."""
 
-PATTERNS: Final = np.array([[bits >> texel & 1 for texel in range(16)] for bits in _PATTERN_BITS], np.uint8)
+PATTERNS: Final = np.array([[bits >> texel & 1 for texel in range(16)] for bits in _PATTERN_BITS])
 """Which subset each texel of a block is in."""
 
-ANCHORS: Final = np.stack([(PATTERNS == subset).argmax(axis=1) for subset in (0, 1)], axis=1)
+ANCHORS: Final = np.stack([np.argmax(np.equal(PATTERNS, subset), axis=1) for subset in (0, 1)], axis=1)
 """The first texel of each subset."""

@@ -39,7 +39,8 @@ def _use(t: int, triangles: np.ndarray, starts: np.ndarray, left: np.ndarray, to
 @inner
 def _refresh(cache: np.ndarray, older: np.ndarray, filled: int, triangle: np.ndarray, size: int) -> int:
     """Move the triangle's corners to the front of the cache; returns how many it holds, which may be 3 more than `size`."""
-    older[:filled] = cache[:filled]
+    for place in range(filled):
+        older[place] = cache[place]
     count = 0
     for corner in range(3):
         vertex = triangle[corner]
@@ -62,19 +63,19 @@ def order_for_cache(
     touching: np.ndarray,
     by_place: np.ndarray,
     by_valence: np.ndarray,
+    scores: np.ndarray,
+    used: np.ndarray,
     order: np.ndarray,
 ) -> None:
     """Fill `order` with the triangles, each next one the best beside the last ones.
 
-    Forsyth 2006, "Linear-Speed Vertex Cache Optimisation".
+    Forsyth 2006, "Linear-Speed Vertex Cache Optimisation". Where nothing unused is in the cache, the first unused triangle goes on.
     triangles (F, 3) int32; the triangles at vertex v are touching[starts[v] : starts[v] + left[v]] (int32, used up); a vertex scores
-    by_place[its place in the cache] + by_valence[its unused triangles], both float32, places past the last one scoring 0; order (F,) int32.
-    Where nothing unused is in the cache, the first unused triangle goes on.
+    by_place[its place in the cache] + by_valence[its unused triangles], both float32, places past the last one scoring 0; scores (V,)
+    float32 holds by_valence's; used (F,) uint8 holds zeros; order (F,) int32.
     """
     size = len(by_place)
     cache, older = np.empty(size + 3, np.int32), np.empty(size + 3, np.int32)
-    scores = by_valence[np.minimum(left, len(by_valence) - 1)]
-    used = np.zeros(len(triangles), np.uint8)
     filled, first = 0, 0
     for n in range(len(triangles)):
         t = _best_beside(cache, filled, starts, left, touching, triangles, scores)

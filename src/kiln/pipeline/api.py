@@ -69,7 +69,9 @@ def process(
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
 ) -> Package:
-    """Take any mesh file (.glb, .gltf, .obj, .ply, .stl) through the game stages of a recipe; textures and vertex colours are carried over.
+    """Take any mesh file (.glb, .gltf, .fbx, .obj, .ply, .stl) through the game stages of a recipe.
+
+    Textures and vertex colours are carried over.
 
     `up` names the axis that points up in OBJ, PLY and STL files, which do not say. Otherwise as `make`.
     """

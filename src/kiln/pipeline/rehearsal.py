@@ -34,6 +34,8 @@ MODULES = (
     "kiln.geometry.place",
     "kiln.formats.package",
     "kiln.formats.asset_files",
+    "kiln.engines.packed",
+    "kiln.engines.unreal",
     "kiln.proof.report_files",
     "kiln.proof.inspect",
 )

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from kiln.asset import FileRecord, Mesh, Picture, Primitive, Report, Step, Value
+from kiln.asset import Body, FileRecord, Picture, Report, Step, Value
 from kiln.proof.criteria import BY_KEY, shown_size
 from kiln.proof.html import facts, folded, grid, image, mark, pairs, remark, section
 from kiln.proof.preview import Tile, Views
@@ -53,8 +53,8 @@ class Exhibits:
     sources: Sequence[Picture] = ()
     """The pictures it was made from."""
 
-    hulls: Sequence[Mesh] = ()
-    fits: Sequence[Primitive | None] = ()
+    bodies: Sequence[Body] = ()
+    """Its collision."""
 
 
 def write_page(
@@ -80,7 +80,7 @@ def write_page(
         section("True to its source", *_fidelity(report, exhibits.evidence)),
         section("How it is built", grid((*views.details, *views.coarser))),
         section("Levels of detail", lod_table(measures), *_switches(exhibits.lod_pairs)),
-        section("Collision", hull_facts(measures), hull_table(exhibits.hulls, exhibits.fits)),
+        section("Collision", hull_facts(measures), hull_table(exhibits.bodies)),
         section("Maps", grid(exhibits.maps)),
         section("Measured on the written file", measure_tables(measures)),
         section("Made from", _sources(exhibits.sources), _file_table(inputs)),

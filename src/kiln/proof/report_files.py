@@ -41,8 +41,7 @@ def gather_exhibits(asset: Asset, previews: Previews, evidence: Evidence) -> Exh
         evidence=evidence_tiles(evidence),
         lod_pairs=() if subject is None else lod_pairs(subject, asset.lods, evidence.measures),
         sources=asset.pictures,
-        hulls=asset.hulls,
-        fits=asset.fits,
+        bodies=asset.bodies,
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from kiln.asset import Line, Mesh, Primitive, Report, Value, Verdict
+from kiln.asset import Body, Line, Primitive, Report, Value, Verdict
 from kiln.proof.criteria import BY_KEY, MEASURES, Measure, label_and_value
 from kiln.proof.html import facts, folded, mark, section, table
 
@@ -119,26 +119,25 @@ def _cell(key: str, measures: Mapping[str, Value]) -> str:
     return f'<span id="{escape(key)}">{escape(label_and_value(key, measures.get(key))[1])}</span>'
 
 
-def hull_table(hulls: Sequence[Mesh], fits: Sequence[Primitive | None]) -> str:
+def hull_table(bodies: Sequence[Body]) -> str:
     """A row for each hull, with the simple body that may replace it; nothing where there is none for any of them."""
-    if not any(fits):
+    if not any(fit for _, fit in bodies):
         return ""
-    bodies = [*fits, *[None] * (len(hulls) - len(fits))]
     return table(
         ("Hull", "Vertices", "Triangles", "May be replaced by"),
         [
-            (str(number), f"{hull.vertex_count}", f"{hull.triangle_count}", escape(_body(body)))
-            for number, (hull, body) in enumerate(zip(hulls, bodies, strict=True), start=1)
+            (str(number), f"{hull.vertex_count}", f"{hull.triangle_count}", escape(_fit(fit)))
+            for number, (hull, fit) in enumerate(bodies, start=1)
         ],
     )
 
 
-def _body(body: Primitive | None) -> str:
-    if body is None:
+def _fit(fit: Primitive | None) -> str:
+    if fit is None:
         return "–"
-    x, y, z = (f"{side:.3g}" for side in body.size)
+    x, y, z = (f"{side:.3g}" for side in fit.size)
     sizes = {"box": f"{x} × {y} × {z} m", "sphere": f"{x} m across", "capsule": f"{x} m across, {y} m long"}
-    return f"a {body.kind}, {sizes[body.kind]}"
+    return f"a {fit.kind}, {sizes[fit.kind]}"
 
 
 def proof_facts(measures: Mapping[str, Value]) -> str:

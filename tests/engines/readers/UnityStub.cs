@@ -41,6 +41,7 @@ namespace UnityEngine
             return made;
         }
         public T GetComponent<T>() where T : Component { return components.OfType<T>().FirstOrDefault(); }
+        public T GetComponentInChildren<T>(bool includeInactive) where T : Component { return GetComponentsInChildren<T>(includeInactive).FirstOrDefault(); }
         public T[] GetComponentsInChildren<T>(bool includeInactive) where T : Component
         {
             return components.OfType<T>().Concat(children.SelectMany(child => child.GetComponentsInChildren<T>(includeInactive))).ToArray();

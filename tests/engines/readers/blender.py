@@ -24,7 +24,7 @@ _SECONDS = 300
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlenderScene:
     objects: dict[str, dict[str, Any]]
-    """By name: type, parent, dimensions in metres (Blender's axes), collections, materials, groups, bones by name with their parents."""
+    """By name: type, parent, dimensions in metres (Blender's axes), materials, groups, bones by name with their parents."""
 
     materials: dict[str, dict[str, Any]]
     """By name: which inputs of the shader are `linked`, and `pictures` with colour space and size."""
@@ -34,22 +34,21 @@ class BlenderScene:
     """Where each bone starts, metres, glTF's frame."""
 
 
-def run_blender(script: str, *arguments: str | Path) -> str:
-    """What the script prints."""
+def run_blender(script: str, *arguments: str | Path) -> None:
+    """Run one of the scripts beside this file; a failed test with what it said where it fails."""
     python = os.environ.get("KILN_BLENDER")
     if not python:
         pytest.skip("Blender was not asked: set KILN_BLENDER to a Python that has bpy (CONTRIBUTING.md)")
     command = [python, str(_HERE / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout
 
 
 def blender_scene(model: Path, folder: Path, operator: str | None = None) -> BlenderScene:
     """What Blender holds after the import of a GLB or FBX; `operator` "wm_fbx" is its newer importer."""
     arrays = folder / f"{model.stem}.npz"
-    said = run_blender("blender_dump.py", model, arrays, *([operator] if operator else []))
-    told = json.loads(next(line for line in said.splitlines() if line.startswith("DUMP ")).removeprefix("DUMP "))
+    run_blender("blender_dump.py", model, arrays, *([operator] if operator else []))
+    told = json.loads(arrays.with_suffix(".json").read_text())
     found: dict[str, dict[str, np.ndarray]] = {}
     with np.load(arrays) as stored:
         for key in stored.files:

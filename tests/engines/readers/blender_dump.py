@@ -1,6 +1,7 @@
 """Imports a file into Blender and writes down what came: for a Python that has bpy (GPL, so a process of its own).
 
-usage: blender_dump.py MODEL OUT.npz [operator]      operator: scene_fbx (default for .fbx), wm_fbx, gltf (default for .glb), or a .py script to run
+usage: blender_dump.py MODEL OUT.npz [scene_fbx | wm_fbx | gltf]      by default the file name's own; wm_fbx is the newer importer of FBX
+Writes OUT.json (objects, materials) and OUT.npz (arrays by "object|what").
 """
 
 import json
@@ -27,11 +28,8 @@ for thing in bpy.data.objects:
         "type": thing.type,
         "parent": thing.parent.name if thing.parent else "",
         "dimensions": list(thing.dimensions),
-        "hidden": thing.hide_get() or thing.hide_viewport if thing.name in bpy.context.view_layer.objects else True,
-        "collections": [collection.name for collection in thing.users_collection],
         "materials": [slot.material.name if slot.material else "" for slot in thing.material_slots],
         "groups": [group.name for group in thing.vertex_groups],
-        "lod": [key for key in thing.keys() if "lod" in key.lower()],
         "bones": {bone.name: bone.parent.name if bone.parent else "" for bone in thing.data.bones} if thing.type == "ARMATURE" else {},
     }
     if thing.type == "ARMATURE":
@@ -74,4 +72,4 @@ for material in bpy.data.materials:
         "pictures": {picture.name: [picture.colorspace_settings.name, *picture.size] for picture in pictures},
     }
 np.savez(out, **arrays)
-print("DUMP " + json.dumps({"objects": objects, "materials": materials}))
+Path(out).with_suffix(".json").write_text(json.dumps({"objects": objects, "materials": materials}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import POINTER, addressof, cast
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def read_fbx(path: Path) -> FbxFile:
     with native.opened(path) as scene:
         frame = _frame(scene)
         nodes = scene.nodes
-        names = {_address(node): str(node.name) for node in nodes}
+        names = {addressof(node): str(node.name) for node in nodes}
         with_mesh = [node for node in nodes if node.mesh]
         materials, embedded = _materials(path)
         return FbxFile(
@@ -91,12 +92,6 @@ def _frame(scene: native.Scene) -> np.ndarray:
 
 def _turned(matrix: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return frame @ matrix @ np.linalg.inv(frame)
-
-
-def _address(node: native.Node) -> int:
-    import ctypes
-
-    return ctypes.addressof(node)
 
 
 def _mesh(node: native.Node, frame: np.ndarray) -> CornerMesh:
@@ -156,9 +151,7 @@ def _clusters(mesh: native.Mesh, frame: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _levels(node: native.Node) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    import ctypes
-
-    group = ctypes.cast(node.attrib, ctypes.POINTER(native.LodGroup)).contents
+    group = cast(node.attrib, POINTER(native.LodGroup)).contents
     children = tuple(str(child.name) for child in node.children.elements(native.Node))
     return children, tuple(level.distance for level in group.levels.structures(native.LodLevel))
 

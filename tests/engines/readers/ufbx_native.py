@@ -1,4 +1,4 @@
-"""ufbx by its own C interface: what pyufbx is built from exports it, and tells more than pyufbx passes on (UV sets, weights, LODs, warnings).
+"""ufbx by its own C interface, which pyufbx's binary exports and which tells more: every UV set, skin weights, LODs, warnings.
 
 The structures mirror ufbx.h 0.21.2, which pyufbx 0.0.7 carries; another version is refused instead of being read wrongly.
 """

@@ -16,11 +16,16 @@ _STUB = Path(__file__).parent / "UnityStub.cs"
 
 def play_unity(project: Path, script: Path, *, shader: str, nodes: list[str]) -> list[str]:
     """What is told of importing everything below `project`/Assets with the script, in a pipeline with this shader. Warnings fail."""
+    return _run("mono", str(compile_unity(project, script)), shader, *nodes, cwd=project).splitlines()
+
+
+def compile_unity(project: Path, *scripts: Path) -> Path:
+    """The program made of all the scripts together, as Unity compiles a project's. Warnings fail."""
     if shutil.which("mcs") is None or shutil.which("mono") is None:
         pytest.skip("there is no C# compiler: install Debian's mono-mcs")
     program = project / "play.exe"
-    _run("mcs", "-warnaserror", "-warn:4", "-define:UNITY_EDITOR", f"-out:{program}", str(_STUB), str(script), cwd=project)
-    return _run("mono", str(program), shader, *nodes, cwd=project).splitlines()
+    _run("mcs", "-warnaserror", "-warn:4", "-define:UNITY_EDITOR", f"-out:{program}", str(_STUB), *map(str, scripts), cwd=project)
+    return program
 
 
 def _run(*command: str, cwd: Path) -> str:

@@ -30,7 +30,8 @@ def test_the_poster_shows_the_asset_as_the_renderer_does_within_its_budget(hando
 
 def test_around_the_asset_there_is_nothing_but_its_shadow(handover: Handover) -> None:
     shown = decoded(poster(handover).webp)
-    assert (shown[0, :, 3] == 0).all()
+    for border in (shown[0], shown[-1], shown[:, 0], shown[:, -1]):
+        assert (border[:, 3] == 0).all()
     beside = cv2.dilate((shown[..., 3] == 255).astype(np.uint8), np.ones((5, 5))) == 0
     assert 60 < shown[beside, 3].max() < 160
     assert shown[beside & (shown[..., 3] > 20), :3].max() <= 16  # WebP's own blur

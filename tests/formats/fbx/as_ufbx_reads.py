@@ -28,7 +28,9 @@ class Seen:
     def sums(self, middle: np.ndarray) -> np.ndarray:
         """Of all area vectors, and the volume about a point: both tell a face that is missing or turned round."""
         first = np.repeat(np.cumsum(self.sizes) - self.sizes, self.sizes - 2)
-        second = np.concatenate([start + np.arange(1, size - 1) for start, size in zip(np.cumsum(self.sizes) - self.sizes, self.sizes, strict=True)])
+        second = np.concatenate(
+            [start + np.arange(1, size - 1) for start, size in zip(np.cumsum(self.sizes) - self.sizes, self.sizes, strict=True)]
+        )
         sums = _sums(*(self.positions[i] - middle for i in (first, second, second + 1)))
         return -sums if self.mirrored else sums
 
@@ -70,7 +72,12 @@ def assert_same_surface(mesh: Mesh, seen: list[Seen], *, tolerance: float = 1e-5
         if ours is not None and all(t is not None for t in theirs):
             columns.append((ours, np.concatenate(theirs)))
     if mesh.colors is not None:
-        columns.append((mesh.colors / 255, np.concatenate([np.ones((len(e.positions), 4)) if e.colors is None else np.round(e.colors * 255) / 255 for e in keep])))
+        columns.append(
+            (
+                mesh.colors / 255,
+                np.concatenate([np.ones((len(e.positions), 4)) if e.colors is None else np.round(e.colors * 255) / 255 for e in keep]),
+            )
+        )
     ours, theirs = (np.column_stack(side) for side in zip(*columns, strict=True))
     assert cKDTree(ours).query(theirs)[0].max() < tolerance
     assert cKDTree(theirs).query(ours)[0].max() < tolerance

@@ -102,6 +102,7 @@ def _with_array(head: tuple[int, int, int], payload: bytes, code: bytes = b"d") 
 
 
 PACKED = zlib.compress(bytes(80))
+LONG = zlib.compress(np.random.default_rng(0).bytes(80_000))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,7 @@ PACKED = zlib.compress(bytes(80))
         ((11, 1, len(PACKED)), PACKED, "unpacks to another size"),
         ((10, 1, len(PACKED) - 2), PACKED[:-2], "unpacks to another size"),
         ((10, 1, len(PACKED)), PACKED[:-4] + b"bad!", "cannot be unpacked"),
+        ((10_000, 1, len(LONG)), LONG[:-4] + b"bad!", "cannot be unpacked"),
         ((10, 1, 9), b"not zlib.", "cannot be unpacked"),
         ((0, 1, 0), b"", "unpacks to another size"),
     ],

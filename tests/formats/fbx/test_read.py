@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines.readers.blender import run_blender
 from formats.fbx.as_ufbx_reads import assert_same_surface, seen_by_ufbx
-from formats.fbx.handmade import SQUARE, Made, layer, properties, square, table
-from kiln.asset import Mesh
-from kiln.errors import ModelError
-from kiln.formats.fbx.records import Record
+from formats.fbx.handmade import SQUARE, Made, layer, square, table
+from kiln.asset import Material, Mesh
+from kiln.formats.fbx.frame import UNITY, UNREAL, UNREAL_FORWARD_X, Frame
+from kiln.formats.fbx.scene import FbxMaterial, FbxModel, FbxScene, FbxTexture
+from kiln.formats.fbx.write import write_fbx
 from kiln.formats.model import Model, read_model
+from kiln.formats.png import encode_png
+from shapes import sphere
 
 
 def _read(folder: Path, data: bytes) -> Model:
@@ -127,3 +132,76 @@ def test_a_mirrored_node_turns_its_triangles_round(tmp_path: Path) -> None:
     a, b, c = (both.positions[both.triangles[:, k]] for k in range(3))
     assert np.einsum("tk,tk->", np.cross(a, b), c) / 6 == pytest.approx(2 / 6)
     assert both.triangle_count == 8
+
+
+def _ball() -> Mesh:
+    """With all that FBX carries, in two materials."""
+    ball = sphere(8, 12)
+    normals = ball.positions / np.linalg.norm(ball.positions, axis=1, keepdims=True)
+    tangents = np.cross([0.3, 1.0, 0.2], normals)
+    tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
+    u, v = np.arctan2(ball.positions[:, 0], ball.positions[:, 2]) / 7, ball.positions[:, 1]
+    return replace(
+        ball,
+        normals=normals.astype(np.float32),
+        tangents=np.column_stack([tangents, np.sign(ball.positions[:, 0] + 0.01)]).astype(np.float32),
+        uvs=np.column_stack([u, v]).astype(np.float32),
+        lightmap_uvs=(np.column_stack([u, v]) / 2 + 0.5).astype(np.float32),
+        material_ids=(np.arange(ball.triangle_count) % 2).astype(np.uint32),
+    )
+
+
+@pytest.mark.parametrize("frame", [UNREAL, UNREAL_FORWARD_X, UNITY])
+def test_what_kiln_writes_it_reads(tmp_path: Path, frame: Frame) -> None:
+    """The finest level only, without hulls, and where Unreal's asset is turned to look along +X, as it was turned."""
+    ball = _ball()
+    skin = FbxTexture(name="T_Ball_N", path="T_Ball_N.png", content=encode_png(np.full((4, 4, 3), (128, 100, 250), np.uint8)))
+    materials = [
+        FbxMaterial(
+            name="M_A", material=Material(base_color_factor=(0.5, 0.25, 1.0, 1.0), roughness_factor=0.25), textures={"normal": skin}
+        ),
+        FbxMaterial(name="M_B", material=Material(metallic_factor=0.5, emissive_factor=(0.0, 2.0, 0.0))),
+    ]
+    levels = [FbxModel(name="Ball_LOD0", mesh=ball), FbxModel(name="Ball_LOD1", mesh=ball)]
+    hull = FbxModel(name="UCX_Ball_LOD0_00", mesh=Mesh(positions=ball.positions, triangles=ball.triangles), materials=False)
+    model = _read(tmp_path, write_fbx(FbxScene(lod_group="Ball", lods=levels, models=[hull], materials=materials, frame=frame)))
+    back = np.linalg.inv(_said(frame)) @ frame.rotation
+    corners = {name: getattr(ball, name)[ball.triangles] for name in ("positions", "normals", "tangents", "uvs", "lightmap_uvs")}
+    for name in ("positions", "normals"):
+        corners[name] = corners[name] @ back.T
+    corners["tangents"] = np.concatenate([corners["tangents"][..., :3] @ back.T, corners["tangents"][..., 3:]], axis=2)
+    for name, expected in corners.items():
+        np.testing.assert_allclose(getattr(model.mesh, name)[model.mesh.triangles], expected, atol=2e-6, err_msg=name)
+    assert np.array_equal(model.mesh.material_ids, ball.material_ids)
+    first, second = model.materials
+    assert (first.base_color_factor, round(first.roughness_factor, 6)) == ((0.5, 0.25, 1, 1), 0.25)
+    assert first.normal[0, 0].tolist() == [128, 155, 250]
+    assert (second.metallic_factor, second.emissive_factor) == (0.5, (0, 2, 0))
+    assert len(model.notes) == 3
+
+
+def _said(frame: Frame) -> np.ndarray:
+    """The rotation that the frame's axes alone say: from Kiln's x, y, z to the file's right, up and front."""
+    rotation = np.zeros((3, 3))
+    for column, (axis, sign) in enumerate((frame.coord, frame.up, frame.front)):
+        rotation[axis, column] = sign
+    return rotation
+
+
+@pytest.mark.long
+def test_what_blender_writes_in_every_frame_and_scale(tmp_path: Path) -> None:
+    """As ufbx sees it; and the same in metres whatever way the file stands."""
+    run_blender(str(Path(__file__).parent / "blender_export.py"), tmp_path)
+    files = sorted(tmp_path.glob("*.fbx"))
+    assert len(files) == 28
+    first = None
+    for file in files:
+        model = read_model(file)
+        assert_same_surface(model.mesh, [seen for seen in seen_by_ufbx(file) if not seen.name.startswith("UCX_")])
+        assert [material.name for material in model.materials] == ["skin", "red", "blue", "unmade"]
+        assert model.materials[0].base_color[0, 0].tolist() == [51, 102, 153, 255]
+        assert (model.materials[1].metallic_factor, model.materials[2].metallic_factor) == (1, 0)
+        assert model.materials[1].roughness_factor == pytest.approx(0.3)
+        first = first or model
+        np.testing.assert_allclose(model.mesh.bounds, first.mesh.bounds, atol=1e-4, err_msg=file.name)
+        assert model.mesh.colors is not None

@@ -41,7 +41,6 @@ def _normals(mapping: str, reference: str, entries: int, index: object = None) -
         (_normals("ByVertex", "IndexToDirect", 2, [1, 0, 1, 0]), [1, 0, 1, 1, 1, 0]),
         (_normals("ByPolygon", "Direct", 2), [0, 0, 0, 1, 1, 1]),
         (_normals("AllSame", "Direct", 1), [0, 0, 0, 0, 0, 0]),
-        (_normals("AllSame", "IndexToDirect", 3, [2]), [2, 2, 2, 2, 2, 2]),
     ],
 )
 def test_every_mapping_and_reference(tmp_path: Path, element: Record, corners: list[int]) -> None:

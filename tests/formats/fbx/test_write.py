@@ -307,6 +307,14 @@ def test_definitions_ids_and_connections_agree(name: str) -> None:
     assert {node.name for node in objects if node.values[0] not in hung} <= {"Pose", "Material"}
 
 
+@pytest.mark.parametrize("name", _SCENES)
+def test_every_node_says_which_attribute_is_its_own(name: str) -> None:
+    """Autodesk's SDK finds no mesh on a node that does not; every reader in these tests does without, so it is asserted here."""
+    for node in _objects(walk(write_fbx(_SCENES[name]()))[1], "Model"):
+        assert node.settings["DefaultAttributeIndex"] == [0]
+        assert node.settings["InheritType"] == [1]
+
+
 def test_the_same_scene_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     first = write_fbx(_prop())
     monkeypatch.setattr("kiln.settings.threads", lambda: 1)
@@ -361,6 +369,7 @@ _BAD_MESHES = {
     "a hole": (_with(triangles=np.uint32([(0, 1, 9)])), "vertex 9 of 4"),
     "not finite": (_with(positions=np.full((4, 3), np.nan, np.float32)), "positions hold numbers that are not finite"),
     "infinite UVs": (_with(uvs=np.full((4, 2), np.inf, np.float32)), "uvs hold numbers"),
+    "tangents alone": (_with(tangents=np.zeros((4, 4), np.float32)), "tangents without normals"),
     "unknown joint": (_with(joints=np.full((4, 4), 7, np.uint16), weights=np.full((4, 4), 0.25, np.float32)), "joint 7 of 2"),
     "joints alone": (_with(joints=np.zeros((4, 4), np.uint16)), "joints and weights must come together"),
     "weightless": (

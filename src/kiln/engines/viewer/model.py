@@ -19,6 +19,7 @@ from kiln.engines.viewer.poster import shown_materials, soft_shadow
 from kiln.formats.asset_files import game_mesh
 from kiln.formats.gltf_write import EncodedMaterial, Part, Slot, material_maps, write_glb
 from kiln.formats.png import encode_png
+from kiln.imaging.shrink import MapKind, fitting_size, shrink
 from kiln.render.camera import Camera
 from kiln.render.ground import Shadow
 from kiln.render.studio import Studio
@@ -26,8 +27,14 @@ from kiln.render.studio import Studio
 LARGEST_TEXTURE: Final = 2048
 """Pixels on the longer side; what the engine's options allow, if that is less."""
 
-_JPEG_QUALITY: Final[Mapping[Slot, int]] = {"base_color": 88, "emissive": 88, "normal": 90, "orm": 84}
-"""At 4:4:4, since channels of normals and of ORM are no colours. A 2048 x 2048 set of a painted prop then takes 1.7 MB instead of 6."""
+_MAPS: Final[Mapping[Slot, tuple[MapKind, int]]] = {
+    "base_color": ("color", 88),
+    "emissive": ("color", 88),
+    "normal": ("normal", 90),
+    "orm": ("data", 84),
+}
+"""What a map holds, and its JPEG quality, at 4:4:4 since channels of normals and of ORM are no colours. WebP is half as large, but needs an
+extension that glTF validators do not know."""
 
 
 def page_model(handover: Handover) -> bytes:
@@ -89,13 +96,10 @@ def _encoded(materials: tuple[Material, ...], *, side: int) -> list[EncodedMater
 
 def _image(slot: Slot, pixels: UInt8[np.ndarray, "height width channels"], *, side: int) -> bytes:
     """A JPEG file; PNG where alpha matters, which JPEG has not."""
-    height, width = pixels.shape[:2]
-    shrink = min(1.0, side / max(height, width))
-    if shrink < 1:
-        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    if pixels.shape[2] == 4:
-        return encode_png(pixels)
-    settings = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY[slot], cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)
+    kind, quality = _MAPS[slot]
+    small = shrink(pixels, fitting_size(pixels.shape, side), kind=kind)
+    if small.shape[2] == 4:
+        return encode_png(small)
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), parameters)
     return encoded.tobytes()

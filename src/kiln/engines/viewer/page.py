@@ -140,7 +140,7 @@ def _facts(handover: Handover, model_bytes: int | None) -> Iterator[tuple[str, s
     if asset.skeleton is not None and mesh.joints is not None:
         yield "Joints", f"{len(asset.skeleton.names):,}, in bind pose"
     if model_bytes is not None:
-        yield "File", f"{model_bytes / 1e6:.1f} MB" if model_bytes >= 100_000 else f"{model_bytes / 1e3:.0f} kB"
+        yield "File size", f"{model_bytes / 1e6:.1f} MB" if model_bytes >= 100_000 else f"{model_bytes / 1e3:.0f} kB"
 
 
 def _textures(materials: tuple[Material, ...]) -> Iterator[tuple[str, str]]:

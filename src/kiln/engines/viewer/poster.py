@@ -30,8 +30,10 @@ _QUALITY_STEP: Final = 12
 _GRAIN: Final = (np.array([(0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5)], np.float32) - 7.5) / 16
 """Bayer's matrix, one 8-bit step high: without it the shadow shows bands on a plain background."""
 
-_FADE: Final = 0.5
-"""The floor's shadow vanishes over this outer share of its square, so that it has no border."""
+_FLOOR_FADE: Final = 0.5
+_PICTURE_FADE: Final = 0.2
+"""Over these shares of the way from the border to the middle the shadow vanishes, so that neither its square of floor nor the poster has a
+border that shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +65,19 @@ def shown_materials(handover: Handover) -> tuple[Material, ...]:
 def soft_shadow(mesh: Mesh) -> Shadow:
     """The mesh's contact shadow, vanishing towards the border of its square: the page looks at the floor from anywhere."""
     shadow = contact_shadow(mesh)
-    rows, columns = (_fade(count) for count in shadow.darkness.shape)
-    return replace(shadow, darkness=shadow.darkness * rows[:, None] * columns)
+    return replace(shadow, darkness=_vanishing(shadow.darkness, share=_FLOOR_FADE))
 
 
-def _fade(count: int) -> Float32[np.ndarray, " count"]:
-    """1 in the middle, 0 at both ends, without a kink (a smoothstep)."""
-    from_end = 1 - np.abs(np.linspace(-1, 1, count))
-    share = np.clip(from_end / _FADE, 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+def _vanishing(darkness: Float32[np.ndarray, "rows columns"], *, share: float) -> Float32[np.ndarray, "rows columns"]:
+    """The same in the middle, falling to 0 over this share of the way from each border to it."""
+    rows, columns = (_rise(count, share=share) for count in darkness.shape)
+    return darkness * rows[:, None] * columns
+
+
+def _rise(count: int, *, share: float) -> Float32[np.ndarray, " count"]:
+    """0 at both ends, 1 in the middle, without a kink between (a smoothstep)."""
+    inwards = np.clip((1 - np.abs(np.linspace(-1, 1, count))) / share, 0, 1)
+    return (inwards * inwards * (3 - 2 * inwards)).astype(np.float32)
 
 
 def _photograph(mesh: Mesh, materials: tuple[Material, ...], camera: Camera) -> UInt8[np.ndarray, "side side 4"]:
@@ -92,7 +98,7 @@ def _veil(shadow: Shadow, camera: Camera) -> Float32[np.ndarray, "side side"]:
     """The alpha of black that darkens an encoded background as the shadow darkens its light."""
     # At half resolution: a soft shadow has no detail that a quarter of the rays would miss.
     darkness = cv2.resize(shadow.seen_by(camera, width=SIDE // 2, height=SIDE // 2), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    return 1 - (1 - np.clip(darkness, 0, 1)) ** np.float32(1 / 2.2)
+    return _vanishing(1 - (1 - np.clip(darkness, 0, 1)) ** np.float32(1 / 2.2), share=_PICTURE_FADE)
 
 
 def _encoded(pixels: UInt8[np.ndarray, "side side 4"]) -> bytes:

@@ -68,7 +68,7 @@ def _check_skeleton(skeleton: Skeleton) -> None:
     if not (skeleton.parents < np.arange(count)).all() or (skeleton.parents < -1).any():
         raise ValueError("every joint's parent must come before it")
     if not np.isfinite(skeleton.local_matrices).all():
-        raise ModelError("a joint's matrix holds numbers that are not finite")
+        raise ModelError("a joint's matrix holds numbers that are not finite: export the model again")
     if (np.linalg.det(skeleton.local_matrices[:, :3, :3]) == 0).any():
         raise ModelError("a joint is scaled to nothing, so nothing can be bound to it: give it a scale")
 
@@ -76,13 +76,15 @@ def _check_skeleton(skeleton: Skeleton) -> None:
 def _check_model(model: FbxModel, scene: FbxScene) -> None:
     mesh = model.mesh
     if not mesh.triangle_count:
-        raise ModelError("no triangles to write")
+        raise ModelError("it has no triangles to write")
     if int(mesh.triangles.max()) >= mesh.vertex_count:
-        raise ModelError(f"a triangle refers to vertex {int(mesh.triangles.max())} of {mesh.vertex_count}")
+        raise ModelError(f"a triangle refers to vertex {int(mesh.triangles.max())} of {mesh.vertex_count}: export the model again")
     for name in ("positions", "normals", "tangents", "uvs", "lightmap_uvs", "weights"):
         values = getattr(mesh, name)
         if values is not None and not np.isfinite(values).all():
-            raise ModelError(f"{name} hold numbers that are not finite: run it through `kiln process`, which repairs that")
+            raise ModelError(f"{name} hold numbers that are not finite: export the model again, or repair it with `kiln process`")
+    if mesh.tangents is not None and mesh.normals is None:
+        raise ModelError("tangents without normals mean nothing: give both, or neither")
     if model.materials and scene.materials:
         _check_materials(mesh, scene)
     _check_weights(mesh, scene.skeleton)
@@ -91,7 +93,7 @@ def _check_model(model: FbxModel, scene: FbxScene) -> None:
 def _check_materials(mesh: Mesh, scene: FbxScene) -> None:
     used = np.unique(mesh.material_ids) if mesh.material_ids is not None else np.zeros(1, np.uint32)
     if int(used[-1]) >= len(scene.materials):
-        raise ModelError(f"a triangle refers to material {int(used[-1])} of {len(scene.materials)}")
+        raise ModelError(f"a triangle refers to material {int(used[-1])} of {len(scene.materials)}: export it again with its materials")
     if mesh.uvs is None and any(scene.materials[number].textures for number in used.tolist()):
         raise ModelError("a material with textures needs UVs: unwrap the mesh before")
 
@@ -102,9 +104,9 @@ def _check_weights(mesh: Mesh, skeleton: Skeleton | None) -> None:
     if mesh.joints is None or mesh.weights is None or mesh.joints.shape != mesh.weights.shape:
         raise ModelError("joints and weights must come together, as many of the one as of the other")
     if skeleton is None:
-        raise ModelError("it has weights, but there is no skeleton that they refer to")
+        raise ModelError("it has weights, but there is no skeleton that they refer to: give both, or neither")
     if int(mesh.joints.max()) >= len(skeleton.names):
-        raise ModelError(f"a vertex follows joint {int(mesh.joints.max())} of {len(skeleton.names)}")
+        raise ModelError(f"a vertex follows joint {int(mesh.joints.max())} of {len(skeleton.names)}: export it again with its skeleton")
     lost = int((mesh.weights.min(axis=1) < 0).sum() + (mesh.weights.sum(axis=1) <= 0).sum())
     if lost:
         raise ModelError(f"{lost} vertices have negative weights, or none at all: weights must sum to one")

@@ -13,6 +13,9 @@ from kiln.formats.fbx.object_records import Objects, setting, settings70
 from kiln.formats.fbx.records import Record
 from kiln.formats.fbx.scene import FbxMaterial, FbxSlot, FbxTexture
 
+_SPECULAR: Final = 0.25
+"""What both of Blender's importers read as their default of 0.5: a dielectric, which reflects 4 %."""
+
 _SLOTS: Final[dict[FbxSlot, str]] = {"base_color": "DiffuseColor", "normal": "NormalMap", "emissive": "EmissiveColor"}
 """The material's property that a texture drives."""
 
@@ -45,7 +48,7 @@ def _phong(material: Material) -> list[Record]:
         setting("EmissiveFactor", "Number", strength),
         setting("AmbientColor", "Color", 0.0, 0.0, 0.0),
         setting("SpecularColor", "Color", 1.0, 1.0, 1.0),
-        setting("SpecularFactor", "Number", 0.25),
+        setting("SpecularFactor", "Number", _SPECULAR),
         *(setting(name, "Number", _shininess(surface.roughness_factor)) for name in ("ShininessExponent", "Shininess")),
         setting("ReflectionFactor", "Number", surface.metallic_factor),
         setting("TransparentColor", "Color", *[1.0 if alpha < 1 else 0.0] * 3),
@@ -61,19 +64,7 @@ def _shininess(roughness: float) -> float:
 
 
 def _add_texture(objects: Objects, texture: FbxTexture) -> np.int64:
-    """A texture and the file it shows, at its path and, if it has content, within this file, too."""
-    content = () if texture.content is None else (Record("Content", (texture.content,)),)
-    video = objects.add(
-        "Video",
-        texture.name,
-        "Clip",
-        Record("Type", ("Clip",)),
-        settings70([setting("Path", "KString", texture.path)]),
-        Record("UseMipMap", (0,)),
-        Record("Filename", (texture.path,)),
-        Record("RelativeFilename", (texture.path,)),
-        *content,
-    )
+    """A texture on the first UV set, and what it shows. The SDK looks for relative names beside the FBX file, others at both."""
     found = objects.add(
         "Texture",
         texture.name,
@@ -90,5 +81,21 @@ def _add_texture(objects: Objects, texture: FbxTexture) -> np.int64:
         Record("Texture_Alpha_Source", ("None",)),
         Record("Cropping", (0, 0, 0, 0)),
     )
-    objects.connect(video, found)
+    objects.connect(_add_video(objects, texture), found)
     return found
+
+
+def _add_video(objects: Objects, texture: FbxTexture) -> np.int64:
+    """FBX's word for a picture's file, which may lie in this one."""
+    content = () if texture.content is None else (Record("Content", (texture.content,)),)
+    return objects.add(
+        "Video",
+        texture.name,
+        "Clip",
+        Record("Type", ("Clip",)),
+        settings70([setting("Path", "KString", texture.path)]),
+        Record("UseMipMap", (0,)),
+        Record("Filename", (texture.path,)),
+        Record("RelativeFilename", (texture.path,)),
+        *content,
+    )

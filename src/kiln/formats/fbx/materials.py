@@ -158,11 +158,7 @@ class MaterialReader:
     def _used(self, item: FbxObject, names: _Names, textures: Mapping[str, FbxObject]) -> Pictures:
         """The pictures of the properties that Kiln reads, without those that are switched off (Stingray's use_color_map, ...)."""
         wanted = {value for field in fields(names) if "map" in field.name for value in _flat(getattr(names, field.name))}
-        found = {
-            slot: self._pictures.picture(texture)
-            for slot, texture in textures.items()
-            if slot in wanted and item.properties.number(slot.replace("TEX_", "use_"), 1.0) != 0
-        }
+        found = {slot: self._pictures.picture(texture) for slot, texture in textures.items() if slot in wanted and _is_on(item, slot)}
         return {slot: picture for slot, picture in found.items() if picture is not None}
 
     def _normal(self, names: _Names, pictures: Pictures) -> UInt8[np.ndarray, "h w 3"] | None:
@@ -179,6 +175,10 @@ class MaterialReader:
                 normal[..., 1] = 255 - normal[..., 1]
             return normal
         return None
+
+
+def _is_on(item: FbxObject, slot: str) -> bool:
+    return "|TEX_" not in slot or item.properties.number(slot.replace("|TEX_", "|use_"), 1.0) != 0
 
 
 def _holds_normals(pixels: UInt8[np.ndarray, "h w 4"]) -> bool:

@@ -90,7 +90,8 @@ def _uv_set(mesh: Mesh, points: ControlPoints, uvs: Float32[np.ndarray, "vertice
 def _colors(mesh: Mesh, colors: UInt8[np.ndarray, "vertices 4"]) -> Record:
     """Vertex colours, sRGB-encoded as they are. FBX does not say; engines keep 8 bits of what stands in the file without looking at it,
     which would band linear colours in the dark, and Blender takes them as sRGB unless told otherwise."""
-    of_vertex, count = equal_rows(np.ascontiguousarray(colors).view(np.uint32))
+    words = colors.copy().view(np.uint32)  # a copy, because numba would compile anew for a read-only array
+    of_vertex, count = equal_rows(words)
     table = colors[first_of_classes(of_vertex, count)] / 255.0
     index = of_vertex[mesh.triangles].astype(np.int32).reshape(-1)
     return _element("Color", 101, "ByPolygonVertex", title="Color", indexed=True, Colors=table.reshape(-1), ColorIndex=index)

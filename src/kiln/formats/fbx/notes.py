@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+_MOST_SENTENCES: Final = 30
+"""More nobody reads."""
+
 
 class Notes:
     """Collects sentences; those with a count are added up."""
@@ -16,4 +21,6 @@ class Notes:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What was said, in that order."""
-        return tuple(f"{count:,} {sentence}" if count else sentence for sentence, count in self._counts.items())
+        said = [f"{count:,} {sentence}" if count else sentence for sentence, count in self._counts.items()]
+        more = len(said) - _MOST_SENTENCES
+        return (*said[:_MOST_SENTENCES], *([f"and {more:,} things more of these kinds"] if more > 0 else []))

@@ -44,6 +44,7 @@ class Document:
         self.creator = str(next(iter(first(root, "Creator").properties), ""))
         self._beneath: dict[int, list[tuple[int, str]]] = defaultdict(list)
         self._above: dict[int, list[int]] = defaultdict(list)
+        self._children: dict[tuple[int, str, str | None], Sequence[FbxObject]] = {}
         for child, parent, slot in _connections(first(root, "Connections")):
             self._beneath[parent].append((child, slot))
             if not slot:
@@ -54,9 +55,12 @@ class Document:
         return [item for item in self.objects.values() if item.kind == kind]
 
     def children(self, item: FbxObject, kind: str, subkind: str | None = None) -> Sequence[FbxObject]:
-        """What of a kind belongs to an object."""
-        found = (self.objects.get(child) for child, slot in self._beneath.get(item.id, ()) if not slot)
-        return [child for child in found if child is not None and child.kind == kind and subkind in (None, child.subkind)]
+        """What of a kind belongs to an object. Looked for once: a mesh with a million connections may stand in a thousand places."""
+        key = (item.id, kind, subkind)
+        if key not in self._children:
+            found = (self.objects.get(child) for child, slot in self._beneath.get(item.id, ()) if not slot)
+            self._children[key] = [child for child in found if child and child.kind == kind and subkind in (None, child.subkind)]
+        return self._children[key]
 
     def parent(self, item: FbxObject) -> FbxObject | None:
         """The node above a node; None where it stands under the root."""

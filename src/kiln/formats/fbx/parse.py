@@ -172,9 +172,10 @@ def _inflated(packed: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
         unpacked = inflater.decompress(packed, max(1, size))
+        excess = inflater.decompress(inflater.unconsumed_tail, 1)  # the checksum is only looked at when the end has been asked for
     except zlib.error as error:
         raise ModelError(f"an array cannot be unpacked ({error}): the file is damaged; export it again") from None
-    if len(unpacked) != size or inflater.decompress(inflater.unconsumed_tail, 1) or not inflater.eof:
+    if len(unpacked) != size or excess or not inflater.eof:
         raise ModelError(f"an array of {size:,} bytes unpacks to another size: the file is damaged; export it again")
     return unpacked
 

@@ -20,6 +20,8 @@ from kiln.formats.image import MAX_PIXELS, decode_image
 _MAX_TOTAL_PIXELS: Final = 4 * MAX_PIXELS
 """Of all textures of a file together: 1 GB."""
 
+_ONCE = (1.0, 1.0, 1.0)
+
 _DIRECTX = re.compile(r"t_.*_n$|.*directx|.*[-_ ]dx$|.*normal_?dx", re.IGNORECASE)
 """Names of normal maps whose green points down: Unreal's own (T_Crate_N), and those that say so."""
 
@@ -60,6 +62,8 @@ class PictureReader:
         paths = [path.replace("\\", "/") for source in (texture, video) for path in _paths(source)]
         base = _base(paths[0]) if paths else texture.name
         data = self._data(video, paths, base)
+        if data is not None and texture.properties.vector("Scaling", _ONCE) != _ONCE:
+            self._notes.add(f"the tiling of the texture {base[:80]!r} was left out: apply it to the UVs and export again")
         return None if data is None else self._decode(data, base)
 
     def _data(self, video: FbxObject, paths: list[str], base: str) -> bytes | None:

@@ -26,7 +26,7 @@ class FbxTexture:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FbxMaterial:
-    """A Phong material: the factors of `material` (its own maps are not looked at), and textures."""
+    """A Phong material: textures, and the factors of `material`, of whose own maps nothing matters but whether there is an ORM map."""
 
     name: str
     material: Material
@@ -44,7 +44,7 @@ class FbxModel:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FbxScene:
-    """Nodes under the root, all with identity transforms."""
+    """Nodes under the root; those with meshes stand still at the origin. Nodes (joints, too) have different names; so have materials."""
 
     models: Sequence[FbxModel] = ()
     """Meshes that stand alone: a mesh without LODs, collision hulls."""

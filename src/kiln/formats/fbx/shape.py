@@ -18,6 +18,9 @@ from kiln.formats.polygons import equal_corners, triangulate
 
 _MOST_CORNERS = 3 * MAX_VERTICES
 
+_MOST_UV_SETS = 8
+"""Further ones are not looked at; 3ds Max alone can write more, up to 99."""
+
 _SKEW = 0.1
 """How far tangents may be from unit length and from right angles to be somebody's tangent space rather than noise."""
 
@@ -105,7 +108,7 @@ class _Corners:
         self.tangents = self._tangents()
         uv_sets = layers(mesh, "LayerElementUV")
         self.uvs = self._uvs(uv_sets[0]) if uv_sets else None
-        self.lightmap_uvs = self._lightmap_uvs(uv_sets[1:])
+        self.lightmap_uvs = self._lightmap_uvs(uv_sets[1:_MOST_UV_SETS])
         self.colors = self._colors()
 
     def keys(self) -> UInt32[np.ndarray, "corners k"]:

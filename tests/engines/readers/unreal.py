@@ -1,4 +1,4 @@
-"""A stand-in for Unreal's `unreal` module: knows the names that Epic's Python API reference lists, and fails on all others as the editor does.
+"""A stand-in for Unreal's `unreal` module: knows names that Epic's Python API reference lists, and fails on others as the editor does.
 
 Two flavours: "old" has what Unreal 4.27 and 5.0 have, "new" what 5.6 has. FBX files are read with ufbx, so LODs, hulls and slots are those
 of the file. Sources: dev.epicgames.com, Unreal Python API, the pages of the classes named here.
@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
-import ufbx
+import numpy as np
+
+from engines.readers.fbx_file import read_fbx
 
 Flavour = Literal["old", "new"]
 
@@ -85,6 +87,10 @@ _OUTPUTS = {"TextureSampleParameter2D": ["RGB", "R", "G", "B", "A", "RGBA"]}
 _SAMPLERS = {"TC_DEFAULT": "SAMPLERTYPE_COLOR", "TC_NORMALMAP": "SAMPLERTYPE_NORMAL", "TC_MASKS": "SAMPLERTYPE_MASKS"}
 
 
+class EditorError(Exception):
+    """What the editor raises for a property that it does not know."""
+
+
 class Thing:
     """An object with the properties that its class is documented to have."""
 
@@ -95,14 +101,14 @@ class Thing:
 
     def set_editor_property(self, name: str, value: Any) -> None:
         if name not in self.known:
-            raise Exception(f"{type(self).__name__}: Failed to find property '{name}' for attribute '{name}'")
+            raise EditorError(f"{type(self).__name__}: Failed to find property '{name}' for attribute '{name}'")
         if value is None:
             raise TypeError(f"{type(self).__name__}: Cannot nativize 'NoneType' as '{name}'")
         self.values[name] = value
 
     def get_editor_property(self, name: str) -> Any:
         if name not in self.known:
-            raise Exception(f"{type(self).__name__}: Failed to find property '{name}' for attribute '{name}'")
+            raise EditorError(f"{type(self).__name__}: Failed to find property '{name}' for attribute '{name}'")
         return self.values.get(name)
 
     def get_path_name(self) -> str:
@@ -176,7 +182,10 @@ class FakeUnreal(ModuleType):
 
     def _fill_classes(self) -> None:
         def data(ui: Thing, **values: Any) -> None:
-            made = {"static_mesh_import_data": self.FbxStaticMeshImportData(), "skeletal_mesh_import_data": self.FbxSkeletalMeshImportData()}
+            made = {
+                "static_mesh_import_data": self.FbxStaticMeshImportData(),
+                "skeletal_mesh_import_data": self.FbxSkeletalMeshImportData(),
+            }
             Thing.__init__(ui, **made)
 
         def pipeline(made: Thing) -> None:
@@ -203,7 +212,11 @@ class FakeUnreal(ModuleType):
             return
         self.EditorStaticMeshLibrary = self._subsystem
         del self._subsystem.set_lod_screen_sizes, self._subsystem.set_nanite_settings, self.MeshNaniteSettings
-        for name, gone in (("FbxStaticMeshImportData", "build_nanite"), ("StaticMesh", "nanite_settings"), ("Material", "used_with_nanite")):
+        for name, gone in (
+            ("FbxStaticMeshImportData", "build_nanite"),
+            ("StaticMesh", "nanite_settings"),
+            ("Material", "used_with_nanite"),
+        ):
             getattr(self, name).known -= {gone}
 
     def _put(self, path: str, asset: Thing) -> Thing:
@@ -232,16 +245,12 @@ class FakeUnreal(ModuleType):
             task.values["imported_object_paths"] = [asset.get_path_name() for asset in made]
 
     def _meshes(self, path: Path, name: str, options: Thing) -> list[Thing]:
-        scene = ufbx.load_file(str(path))
-        nodes = [node for node in scene.nodes if node.mesh is not None]
-        shown = [node for node in nodes if node.name[:4] not in ("UCX_", "UBX_", "USP_", "UCP_")]
+        fbx = read_fbx(path)
+        bodies = [node for node in fbx.meshes if node[:4] in ("UCX_", "UBX_", "USP_", "UCP_")]
+        shown = [node for node in fbx.meshes if node not in bodies]
         skeletal = options.values.get("import_as_skeletal", False)
-        slots = [
-            (self.SkeletalMaterial if skeletal else self.StaticMaterial)(
-                material_slot_name=material.name, imported_material_slot_name=material.name
-            )
-            for material in scene.materials
-        ]
+        slot = self.SkeletalMaterial if skeletal else self.StaticMaterial
+        slots = [slot(material_slot_name=material, imported_material_slot_name=material) for material in fbx.materials]
         settings = self.MeshNaniteSettings() if hasattr(self, "MeshNaniteSettings") else None
         if skeletal:
             levels = [self.SkeletalMeshLODInfo(screen_size=self.PerPlatformFloat()) for _ in shown]
@@ -251,11 +260,10 @@ class FakeUnreal(ModuleType):
                 more.append(self._put(f"{name}_PhysicsAsset", self.PhysicsAsset()))
             return [*more, self._put(name, mesh)]
         mesh = self.StaticMesh(static_materials=slots, nanite_settings=settings)
-        mesh.lods, mesh.hulls = len(shown), sum(node.name.startswith("UCX_") for node in nodes)
-        mesh.primitives = len(nodes) - len(shown) - mesh.hulls
-        points = [(v.x, v.y, v.z) for v in shown[0].mesh.vertices]
-        low, high = ([function(p[axis] for p in points) for axis in range(3)] for function in (min, max))
-        mesh.box = SimpleNamespace(min=SimpleNamespace(**dict(zip("xyz", low, strict=True))), max=SimpleNamespace(**dict(zip("xyz", high, strict=True))))
+        mesh.lods, mesh.hulls = len(shown), sum(node.startswith("UCX_") for node in bodies)
+        mesh.primitives = len(bodies) - mesh.hulls
+        corners = fbx.meshes[shown[0]].positions.reshape(-1, 3)[:, [0, 2, 1]] * 100
+        mesh.box = SimpleNamespace(min=_vector(corners.min(axis=0)), max=_vector(corners.max(axis=0)))
         return [self._put(name, mesh)]
 
     def _join(self, source: Thing, output: str, target: Thing, pin: str) -> bool:
@@ -286,3 +294,7 @@ class FakeUnreal(ModuleType):
         assert name in known, f"the master has no parameter {name}"
         self.parameters[instance.path, name] = value
         return False
+
+
+def _vector(values: np.ndarray) -> SimpleNamespace:
+    return SimpleNamespace(x=float(values[0]), y=float(values[1]), z=float(values[2]))
