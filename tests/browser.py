@@ -24,7 +24,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS = ("--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars", "--no-first-run")
 """SwiftShader draws WebGL on the CPU, the same everywhere."""
 
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 30.0
 
 
 class Browser:
@@ -94,7 +94,9 @@ class Browser:
         while b"\0" not in self._pending:
             ready, _, _ = select.select([self._reading], [], [], _PATIENCE_SECONDS)
             assert ready, "the browser does not answer"
-            self._pending += os.read(self._reading, 1 << 20)
+            data = os.read(self._reading, 1 << 20)
+            assert data, "the browser has ended"
+            self._pending += data
         message, self._pending = self._pending.split(b"\0", 1)
         return json.loads(message)
 
@@ -116,8 +118,8 @@ def browser(profile: Path, *flags: str) -> Iterator[Browser]:
         pytest.fail("no Chromium: install it (`apt-get install chromium`), the page must be seen in a real browser")
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
-    # It reads its orders from file 3 and answers on file 4.
-    pipes = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh"]
+    # It reads its orders from file 3 and answers on file 4. Only bash takes numbers of two digits; sh may not.
+    pipes = ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash"]
     command = [*pipes, found, *_FLAGS, *flags, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
     process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(theirs_in)

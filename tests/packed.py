@@ -48,6 +48,12 @@ def meshopt_decoded(streams: dict[str, Stream]) -> dict[str, np.ndarray]:
     return {key: np.frombuffer(base64.b64decode(data), np.uint8) for key, data in found.items()}
 
 
+def meshopt_sizes(*plain: Path) -> list[int]:
+    """Bytes of each GLB when glTF-Transform packs it, normals in 8 bits."""
+    found = json.loads(run_node("meshopt_size.mjs", *plain))
+    return [found[str(file)] for file in plain]
+
+
 def three_packed(*files: Path) -> list[list[ThreeMesh]]:
     """Each GLB's primitives, packed or not."""
     found = json.loads(run_node("three_packed.mjs", *files))

@@ -17,6 +17,7 @@ from engines.readers.glb_file import read_glb
 from engines.readers.unity import compile_unity, play_unity
 from kiln.asset import Asset, Material, Primitive
 from kiln.engines import Handover, engine_files
+from kiln.engines.collision_shapes import shape_mesh
 from kiln.engines.unity_script import in_unity, lod_heights
 from kiln.errors import ModelError
 from kiln.geometry.switch import SwitchSizes
@@ -34,6 +35,7 @@ def _sizes(*heights: float) -> tuple[SwitchSizes, ...]:
 
 
 _FITTED = Primitive(kind="box", center=(0.5, 1.0, 0.0), size=(0.25, 0.5, 0.75), rotation=(0.0, 0.6, 0.0, 0.8))
+_BLOCK = shape_mesh(_FITTED)
 
 
 def test_the_folder_holds_a_model_its_textures_and_the_script() -> None:
@@ -68,12 +70,17 @@ def test_the_model_stands_in_metres_y_up_and_equals_the_glb(tmp_path: Path) -> N
 
 
 def test_hulls_that_nothing_replaces_are_a_model_of_their_own(tmp_path: Path) -> None:
-    asset = replace(prop(), fits=(_FITTED,))
+    asset = replace(prop(), hulls=(_BLOCK, cube(0.25)), fits=(_FITTED,))
     _write(engine_files("unity", handover(asset)).files, tmp_path)
     found = read_fbx(tmp_path / "Egg_Collision.fbx").meshes
     assert list(found) == ["Egg_hull_01"]
     assert np.abs(found["Egg_hull_01"].positions - asset.hulls[1].positions[asset.hulls[1].triangles].reshape(-1, 3)).max() < 1e-6
-    assert "Egg_Collision.fbx" not in engine_files("unity", handover(replace(asset, fits=(_FITTED, _FITTED)))).files
+    assert "Egg_Collision.fbx" not in engine_files("unity", handover(replace(asset, hulls=(_BLOCK,), fits=(_FITTED,)))).files
+
+
+def test_what_merely_resembles_a_hull_does_not_replace_it(tmp_path: Path) -> None:
+    _write(engine_files("unity", handover(replace(prop(), hulls=(cube(), _BLOCK), fits=(_FITTED, None)))).files, tmp_path)
+    assert list(read_fbx(tmp_path / "Egg_Collision.fbx").meshes) == ["Egg_hull_00", "Egg_hull_01"]
 
 
 def test_the_mask_is_metallic_occlusion_one_smoothness() -> None:
@@ -178,9 +185,13 @@ def test_an_asset_without_extent_is_refused() -> None:
 _NODES = ["Egg.fbx:Egg_LOD0", "Egg.fbx:Egg_LOD1", "Egg.fbx:Egg_LOD2", "Egg_Collision.fbx:Egg_hull_00", "Egg_Collision.fbx:Egg_hull_01"]
 
 
+def _write_unity(asset: Asset, project: Path, *heights: float) -> None:
+    files = engine_files("unity", replace(handover(asset), switch=_sizes(*heights[: len(asset.lods)]))).files
+    _write({f"Assets/props/{path}": data for path, data in files.items()}, project)
+
+
 def _played(asset: Asset, project: Path, shader: str, nodes: list[str]) -> list[str]:
-    given = replace(handover(asset), switch=_sizes(0.6, 0.2)[: len(asset.lods)])
-    _write({f"Assets/props/{path}": data for path, data in engine_files("unity", given).files.items()}, project)
+    _write_unity(asset, project, 0.6, 0.2)
     (project / "Assets/other").mkdir(parents=True)
     (project / "Assets/other/Egg_Normal.png").write_bytes(b"of the same name, in another folder")
     return play_unity(project, project / f"Assets/props/Editor/KilnImport_{asset.name}.cs", shader=shader, nodes=nodes)
@@ -188,7 +199,7 @@ def _played(asset: Asset, project: Path, shader: str, nodes: list[str]) -> list[
 
 @pytest.mark.long
 def test_the_script_makes_a_prefab_with_lods_and_colliders_a_material_and_flags_once(tmp_path: Path) -> None:
-    told = _played(replace(prop(), fits=(None, _FITTED)), tmp_path, "HDRP/Lit", _NODES)
+    told = _played(replace(prop(), hulls=(cube(), _BLOCK), fits=(None, _FITTED)), tmp_path, "HDRP/Lit", _NODES)
     assert [line for line in told if line.startswith("lod ")] == ["lod 0.6 Egg_LOD0", "lod 0.2 Egg_LOD1", "lod 0 Egg_LOD2"]
     assert "node Egg_hull_00 0,0,0 0,0,0,1 MeshCollider;sharedMesh=Egg_hull_00;convex=True" in told
     assert "node Egg_hull_01 -0.5,1,0 0,-0.6,0,0.8 BoxCollider;center=0,0,0;size=0.25,0.5,0.75" in told
@@ -202,6 +213,82 @@ def test_the_script_makes_a_prefab_with_lods_and_colliders_a_material_and_flags_
     assert [line for line in told if line.startswith("created ")] == ["created Assets/props/Egg.mat", "created Assets/props/Egg.prefab"]
     assert "remap Egg made" in told
     assert not [line for line in told[told.index("again") :] if line.startswith("import ")]
+
+
+_ARTIST = """
+using System.Linq;
+using UnityEngine;
+public sealed class Rust : Component {{ }}
+public static class Artist
+{{
+    public static void Work()
+    {{
+        var prefab = (GameObject)UnityEditor.AssetDatabase.Made["Assets/props/Egg.prefab"];
+        prefab.name = "mine";
+        {}
+    }}
+}}
+"""
+
+
+def _played_again(before: Asset, after: Asset, project: Path, work: str) -> list[str]:
+    """What is told of a later export, after an artist's work on the first one's prefab."""
+    script, earlier, artist = (project / path for path in ("Assets/props/Editor/KilnImport_Egg.cs", "Earlier.cs", "Artist.cs"))
+    _write_unity(before, project, 0.6, 0.2)
+    earlier.write_text(script.read_text(encoding="utf-8").replace("namespace Kiln.Imported", "namespace Kiln.Earlier"), encoding="utf-8")
+    artist.write_text(_ARTIST.format(work), encoding="utf-8")
+    _write_unity(after, project, 0.5, 0.1)
+    nodes = [f"Egg.fbx:Egg_LOD{level}" for level in range(3)] + [f"Egg_Collision.fbx:Egg_hull_{number:02d}" for number in range(3)]
+    told = play_unity(project, earlier, script, artist, shader="HDRP/Lit", nodes=nodes)
+    return told[told.index("later") + 1 :]
+
+
+_HULL_0 = "node Egg_hull_00 0,0,0 0,0,0,1 MeshCollider;sharedMesh=Egg_hull_00;convex=True"
+
+
+@pytest.mark.long
+def test_a_later_export_brings_the_prefab_its_heights_and_colliders(tmp_path: Path) -> None:
+    before = replace(prop(), hulls=(cube(), _BLOCK), fits=(None, _FITTED))
+    after = replace(prop(), hulls=(_BLOCK, cube(), cube()), fits=(_FITTED,))
+    told = _played_again(before, after, tmp_path, "")
+    assert told.count("saved Assets/props/Egg.prefab") == 1
+    assert [line for line in told if line.startswith("lod ")] == ["lod 0.5 Egg_LOD0", "lod 0.1 Egg_LOD1", "lod 0 Egg_LOD2"]
+    assert [line for line in told if line.startswith("node Egg_hull")] == [
+        "node Egg_hull_00 -0.5,1,0 0,-0.6,0,0.8 BoxCollider;center=0,0,0;size=0.25,0.5,0.75",
+        "node Egg_hull_01 0,0,0 0,0,0,1 MeshCollider;sharedMesh=Egg_hull_01;convex=True",
+        "node Egg_hull_02 0,0,0 0,0,0,1 MeshCollider;sharedMesh=Egg_hull_02;convex=True",
+    ]
+    fewer = _played_again(before, replace(prop(), hulls=(cube(),)), tmp_path, "")
+    assert [line for line in fewer if line.startswith("node Egg_hull")] == [_HULL_0]
+
+
+@pytest.mark.long
+def test_a_later_export_leaves_an_artists_work_alone(tmp_path: Path) -> None:
+    work = """
+        prefab.GetComponent<LODGroup>().SetLODs(new[] { 0.9f, 0.8f, 0.7f }.Select(height => new LOD(height, new Renderer[0])).ToArray());
+        prefab.transform.Find("Egg_hull_00").gameObject.AddComponent<Rust>();
+        prefab.transform.Find("Egg_hull_01").gameObject.AddComponent<Rust>();
+        Object.DestroyImmediate(prefab.transform.Find("Egg_hull_02").gameObject);
+        new GameObject("Egg_hull_03").transform.SetParent(prefab.transform, false);
+        new GameObject("Handle").transform.SetParent(prefab.transform, false);"""
+    before, after = replace(prop(), hulls=(cube(),) * 3), replace(prop(), hulls=(_BLOCK,), fits=(_FITTED,))
+    told = _played_again(before, after, tmp_path, work)
+    assert [line.strip() for line in told if line.startswith("node ") and "_LOD" not in line] == [
+        "node Egg_hull_00 -0.5,1,0 0,-0.6,0,0.8 Rust BoxCollider;center=0,0,0;size=0.25,0.5,0.75",
+        "node Egg_hull_01 0,0,0 0,0,0,1 Rust",
+        "node Egg_hull_03 0,0,0 0,0,0,1",
+        "node Handle 0,0,0 0,0,0,1",
+    ]
+    assert [line.strip() for line in told if line.startswith("lod ")] == ["lod 0.9", "lod 0.8", "lod 0.7"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("own", ['importer.userData = "mine";', 'importer.userData = "mine " + importer.userData;'])
+def test_a_prefab_is_the_artists_without_the_note_and_else_keeps_what_is_noted_beside_it(own: str, tmp_path: Path) -> None:
+    work = f'var importer = UnityEditor.AssetImporter.GetAtPath("Assets/props/Egg.prefab"); {own}'
+    told = _played_again(prop(), replace(prop(), hulls=()), tmp_path, work)
+    assert ("saved Assets/props/Egg.prefab" in told) == ("+" in own)
+    assert any(line.startswith("node Egg_hull") for line in told) == ("+" not in own)
 
 
 @pytest.mark.long

@@ -58,7 +58,7 @@ def test_the_folder_holds_model_poster_and_page() -> None:
     assert made.files["poster.webp"][8:12] == b"WEBP"
     assert b"<html" in made.files["index.html"]
     assert made.notes == (
-        f"{len(made.files['Egg.glb']) / 1e6:.2f} MB, 352 triangles in 1 draws, textures of 16 texels: "
+        f"{len(made.files['Egg.glb']) / 1e6:.2f} MB, 352 triangles, draw calls: 1, textures of 16 texels: "
         "within Khronos' 3D Commerce budget for a room planner on the web",
     )
 

@@ -13,11 +13,11 @@ from engines.readers.glb_file import joint_matrices
 from kiln.asset import Asset, Mesh
 from kiln.formats.asset_files import game_materials, game_mesh
 from kiln.formats.gltf_meshopt import NORMAL_BITS, POSITION_BITS, TANGENT_BITS, UV_BITS, meshopt_glb
-from kiln.formats.gltf_write import Part, encode_material, gltf_document
+from kiln.formats.gltf_write import Part, encode_material, gltf_document, write_glb
 from kiln.formats.vertex_color import to_linear
 from kiln.geometry.cache_order import in_cache_order
 from oracles import decoded, khronos
-from packed import ThreeMesh, colored, largest_angle, three_packed, turned
+from packed import ThreeMesh, colored, largest_angle, meshopt_sizes, three_packed, turned
 from shapes import grid, mesh
 
 
@@ -108,6 +108,15 @@ def test_gltf_transform_reads_the_skin_as_the_neutral_file(files: dict[str, Path
         found = joint_matrices(decoded(files[key], tmp_path / "plain.glb"))
         assert found.keys() == wanted.keys()
         assert all(np.array_equal(found[joint], wanted[joint]) for joint in wanted)
+
+
+def test_files_are_as_small_as_others_make_them(tmp_path: Path) -> None:
+    """At more bits for normals; glTF-Transform orders triangles itself."""
+    egg = in_cache_order(ball(60, 80))
+    for name, one in (("egg", egg), ("sheet", in_cache_order(grid(60, 60)))):
+        (tmp_path / name).write_bytes(write_glb([Part(name=name, mesh=one)]))
+        (theirs,) = meshopt_sizes((tmp_path / name).rename(tmp_path / f"{name}.glb"))
+        assert len(packed(alone(one))) <= 1.05 * theirs
 
 
 def test_the_same_asset_gives_the_same_bytes() -> None:

@@ -63,6 +63,20 @@ def test_triangles_come_back_in_order_and_winding() -> None:
         assert np.array_equal(turned(found[key].view(np.uint32).reshape(-1, 3)), turned(triangles)), key
 
 
+def test_random_triangle_lists_come_back() -> None:
+    """Few vertices and many, runs in order of use and jumps between them."""
+    wanted = {}
+    for number in range(80):
+        vertices, count = int(2 ** RANDOM.uniform(0, 17)), int(2 ** RANDOM.uniform(0, 8))
+        ordered = np.maximum.accumulate(RANDOM.integers(0, vertices, 3 * count)) - RANDOM.integers(0, 4, 3 * count)
+        loose = RANDOM.integers(0, vertices, 3 * count)
+        mixed = np.where(RANDOM.random(3 * count) < RANDOM.random(), ordered.clip(0), loose)
+        wanted[str(number)] = mixed.reshape(-1, 3).astype(np.uint32)
+    found = meshopt_decoded({key: Stream(encode_triangles(t), "TRIANGLES", t.size, 4) for key, t in wanted.items()})
+    for key, triangles in wanted.items():
+        assert np.array_equal(turned(found[key].view(np.uint32).reshape(-1, 3)), turned(triangles)), triangles.tolist()
+
+
 def test_sixteen_bit_indices_come_from_the_same_stream() -> None:
     triangles = in_cache_order(sphere()).triangles
     found = meshopt_decoded({"short": Stream(encode_triangles(triangles), "TRIANGLES", triangles.size, 2)})
@@ -71,7 +85,7 @@ def test_sixteen_bit_indices_come_from_the_same_stream() -> None:
 
 def test_neighbours_take_about_a_byte() -> None:
     triangles = in_cache_order(grid(100, 100)).triangles
-    assert len(encode_triangles(triangles)) < 1.2 * len(triangles)
+    assert len(encode_triangles(triangles)) < 1.1 * len(triangles)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])

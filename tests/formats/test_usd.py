@@ -166,7 +166,7 @@ def test_alpha(tmp_path: Path, mode: Any, threshold: float | None) -> None:
     stage = _stage(
         tmp_path, _ball(), _full(alpha_mode=mode, double_sided=True), Material(alpha_mode=mode, base_color_factor=(1.0, 1.0, 1.0, 0.5))
     )
-    mapped, plain = (UsdShade.Shader(stage.GetPrimAtPath(f"/crate/Materials/{name}/surface")) for name in ("full", "material"))
+    mapped, plain = (UsdShade.Shader(stage.GetPrimAtPath(f"/crate/_materials/{name}/surface")) for name in ("full", "material"))
     assert _source(mapped, "opacity")[1] == "a"
     assert _value(plain, "opacity") == 0.5
     assert (_value(mapped, "opacityThreshold") if mapped.GetInput("opacityThreshold") else None) == threshold
@@ -176,7 +176,7 @@ def test_alpha(tmp_path: Path, mode: Any, threshold: float | None) -> None:
 def test_factors_stand_alone_without_maps(tmp_path: Path) -> None:
     bare = Material(base_color_factor=(0.5, 0.25, 0.125, 1.0), roughness_factor=0.5, metallic_factor=0.25, emissive_factor=(3.0, 2.0, 1.0))
     stage = _stage(tmp_path, cube(), bare)
-    surface = UsdShade.Shader(stage.GetPrimAtPath("/crate/Materials/material/surface"))
+    surface = UsdShade.Shader(stage.GetPrimAtPath("/crate/_materials/material/surface"))
     assert [tuple(_value(surface, name)) for name in ("diffuseColor", "emissiveColor")] == [(0.5, 0.25, 0.125), (3, 2, 1)]
     assert (_value(surface, "roughness"), _value(surface, "metallic")) == (0.5, 0.25)
 
@@ -190,7 +190,7 @@ def test_maps_without_uvs_or_files_are_left_out(tmp_path: Path) -> None:
         )
         stage = Usd.Stage.Open(str(file))
         assert _objections(stage) == []
-        assert [prim.GetName() for prim in stage.GetPrimAtPath("/crate/Materials/full").GetChildren()] == ["surface"]
+        assert [prim.GetName() for prim in stage.GetPrimAtPath("/crate/_materials/full").GetChildren()] == ["surface"]
 
 
 def test_several_materials_are_bound_to_parts_of_the_faces(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_vertex_colours_are_linear_and_shown(tmp_path: Path) -> None:
     colors = np.tile(np.uint8([255, 128, 0, 255]), (8, 1))
     stage = _stage(tmp_path, replace(cube(), colors=colors))
     assert np.allclose(_shape(stage).GetDisplayColorAttr().Get(), (1, 0.2158605, 0))
-    reader, _ = _source(UsdShade.Shader(stage.GetPrimAtPath("/crate/Materials/unmade/surface")), "diffuseColor")
+    reader, _ = _source(UsdShade.Shader(stage.GetPrimAtPath("/crate/_materials/unmade/surface")), "diffuseColor")
     assert _value(reader, "varname") == "displayColor"
 
 
@@ -229,7 +229,7 @@ def test_skeleton_binds_where_the_mesh_stands(tmp_path: Path) -> None:
     heights = (ball.joints * ball.weights).sum(axis=1)
     corners = np.array(_shape(stage).GetFaceVertexIndicesAttr().Get())
     assert np.allclose((np.array(moved) - points)[corners, 1], heights[ball.triangles.ravel()], atol=1e-4)
-    names = UsdSkel.Skeleton(stage.GetPrimAtPath("/crate/Skeleton")).GetJointNamesAttr().Get()
+    names = UsdSkel.Skeleton(stage.GetPrimAtPath("/crate/_skeleton")).GetJointNamesAttr().Get()
     assert list(names) == list(skeleton.names)
 
 
@@ -237,7 +237,7 @@ def _skin_queries(stage: Usd.Stage) -> tuple[Any, Any]:
     cache = UsdSkel.Cache()
     root = UsdSkel.Root(stage.GetDefaultPrim())
     cache.Populate(root, Usd.PrimDefaultPredicate)
-    skeleton = UsdSkel.Skeleton(stage.GetPrimAtPath("/crate/Skeleton"))
+    skeleton = UsdSkel.Skeleton(stage.GetPrimAtPath("/crate/_skeleton"))
     return cache.GetSkinningQuery(_shape(stage).GetPrim()), cache.GetSkelQuery(skeleton)
 
 

@@ -1,28 +1,45 @@
-"""What Unreal's and Unity's FBX files share: an asset checked, named, and trimmed to what an engine's meshes may hold."""
+"""What Unreal's and Unity's folders share: an asset checked, named, trimmed to what an engine's meshes may hold; textures, materials."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
 import numpy as np
 
-from kiln.asset import UNMADE, Asset, Material, Mesh, Skeleton
+from kiln.asset import UNMADE, Asset, Body, Material, Mesh, Skeleton
+from kiln.engines.collision_shapes import is_same_body
 from kiln.engines.handover import Handover
 from kiln.engines.skin import ready_skin
 from kiln.errors import ModelError
 from kiln.formats.asset_files import game_materials, game_mesh
-from kiln.formats.fbx.scene import FbxSlot, FbxTexture
-from kiln.formats.gltf_write import Slot, material_maps
+from kiln.formats.fbx.scene import FbxMaterial, FbxSlot, FbxTexture
+from kiln.formats.gltf_write import Slot
 from kiln.formats.names import unique_names
-from kiln.formats.package_layout import texture_path
+from kiln.formats.package_layout import texture_slots
+from kiln.formats.png import encode_pngs
 
 _FBX_SLOTS: Final[tuple[FbxSlot, ...]] = ("base_color", "normal", "emissive")
 
 _SMALLEST_METRES: Final = 1e-6
 """Engines weld what is nearer than about 0.2 micrometres (Unreal: 0.00002 cm)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Surface:
+    """A material of the mesh, and the files of its maps."""
+
+    name: str
+    """Safe, unlike all others, without an engine's prefix: `<asset>`, or `<asset>_<material>` where there are several."""
+
+    material: Material
+    textures: Mapping[Slot, str]
+    """Paths beside the FBX file."""
+
+    neutral: Mapping[Slot, str]
+    """The same maps' paths in the neutral package."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,53 +53,66 @@ class FbxAsset:
     skeleton: Skeleton | None
     """With a single root. The meshes have joints and weights if, and only if, it is there; without, engines call them static."""
 
-    materials: tuple[Material, ...]
+    surfaces: tuple[Surface, ...]
     """At least one, so that the engine's mesh has a slot to fill: what has no material is `UNMADE`."""
 
-    material_names: tuple[str, ...]
-    """Safe, all different, without an engine's prefix: `<asset>`, or `<asset>_<material>` where there are several."""
+    bodies: tuple[Body, ...]
+    """The collision; a box, sphere or capsule is kept only where it is the same body as its hull."""
 
     notes: tuple[str, ...]
 
 
-def fbx_asset(handover: Handover) -> FbxAsset:
-    """The asset as an FBX file may hold it, and notes on what that changed.
+def fbx_asset(handover: Handover, *, texture_name: Callable[[str, Slot], str]) -> FbxAsset:
+    """The asset as an FBX file may hold it, and notes on what that changed. `texture_name` calls a surface's map by its name and slot.
 
     Raises ModelError, with the cure, for an asset without triangles or extent, with coordinates that are no numbers, or with references to
     joints or materials that it lacks.
     """
     asset = handover.asset
     mesh, materials = game_mesh(asset), game_materials(asset)
-    for what, found in _surfaces(asset):
-        _check_surface(what, found, materials=max(1, len(materials)))
+    for what, found in _meshes(asset):
+        _check_mesh(what, found, materials=max(1, len(materials)))
     bound = asset.skeleton if mesh.joints is not None else None
     meshes, skeleton, notes = _static(asset) if bound is None else _skinned(handover, bound)
     return FbxAsset(
         mesh=meshes[0],
         lods=meshes[1:],
         skeleton=skeleton,
-        materials=materials or (UNMADE,),
-        material_names=_material_names(asset.name, materials),
+        surfaces=tuple(_surfaces(asset.name, materials or (UNMADE,), texture_name)),
+        bodies=tuple((hull, fit if fit is not None and is_same_body(hull, fit) else None) for hull, fit in asset.bodies),
         notes=notes,
     )
 
 
-def neutral_png(handover: Handover, number: int, slot: Slot) -> bytes:
-    """The PNG of a material's map as the neutral package holds it, so that it is not encoded again."""
-    materials = len(game_materials(handover.asset))
-    return handover.textures[texture_path(handover.asset.name, slot, material=number, materials=materials)]
+def texture_files(
+    handover: Handover, surfaces: Sequence[Surface], *, remade: Mapping[Slot, Callable[[Material], np.ndarray]]
+) -> dict[str, bytes]:
+    """The PNGs by path, as the neutral package has them, but for the slots that are `remade` from their material."""
+    maps = [(surface, slot, path) for surface in surfaces for slot, path in surface.textures.items()]
+    kept = {path: handover.textures[surface.neutral[slot]] for surface, slot, path in maps if slot not in remade}
+    made = {path: remade[slot](surface.material) for surface, slot, path in maps if slot in remade}
+    return dict(sorted((kept | encode_pngs(made)).items()))
 
 
-def fbx_textures(
-    material: Material, paths: Mapping[Slot, str], *, embedded: Mapping[str, bytes] | None = None
-) -> dict[FbxSlot, FbxTexture]:
-    """The maps that an FBX material refers to, by their paths beside it; with `embedded`, which holds files by path, inside it as well."""
-    present = [slot for slot in _FBX_SLOTS if slot in material_maps(material)]
-    return {slot: _texture(paths[slot], embedded) for slot in present}
+def fbx_materials(surfaces: Sequence[Surface], *, prefix: str = "", embedded: Mapping[str, bytes] | None = None) -> list[FbxMaterial]:
+    """The FBX file's materials, which refer to their maps; with `embedded`, which holds files by path, these lie in the file as well."""
+    return [
+        FbxMaterial(
+            name=f"{prefix}{surface.name}",
+            material=surface.material,
+            textures={slot: _texture(surface.textures[slot], embedded) for slot in _FBX_SLOTS if slot in surface.textures},
+        )
+        for surface in surfaces
+    ]
 
 
 def _texture(path: str, embedded: Mapping[str, bytes] | None) -> FbxTexture:
     return FbxTexture(name=path.rsplit(".", 1)[0], path=path, content=None if embedded is None else embedded[path])
+
+
+def _surfaces(asset: str, materials: tuple[Material, ...], texture_name: Callable[[str, Slot], str]) -> Iterator[Surface]:
+    for name, material, neutral in zip(_material_names(asset, materials), materials, texture_slots(asset, materials), strict=True):
+        yield Surface(name=name, material=material, textures={slot: texture_name(name, slot) for slot in neutral}, neutral=neutral)
 
 
 _Body = tuple[tuple[Mesh, ...], Skeleton | None, tuple[str, ...]]
@@ -115,7 +145,7 @@ def _node_names(asset: Asset) -> list[str]:
     return [*names, *(f"{name}_LOD{level}" for name in names for level in range(len(asset.lods) + 1))]
 
 
-def _surfaces(asset: Asset) -> Iterator[tuple[str, Mesh]]:
+def _meshes(asset: Asset) -> Iterator[tuple[str, Mesh]]:
     """Every mesh that is written, with what to call it in a message."""
     yield asset.name, game_mesh(asset)
     for level, lod in enumerate(asset.lods, start=1):
@@ -124,7 +154,7 @@ def _surfaces(asset: Asset) -> Iterator[tuple[str, Mesh]]:
         yield f"{asset.name}, hull {number}", hull
 
 
-def _check_surface(what: str, mesh: Mesh, *, materials: int) -> None:
+def _check_mesh(what: str, mesh: Mesh, *, materials: int) -> None:
     """Raise ModelError for a mesh that no engine could show."""
     if not mesh.triangle_count:
         raise ModelError(f"{what}: it has no triangles, so there is nothing to export: give a model with a surface")

@@ -1,11 +1,14 @@
 // Made by Kiln for __ASSET__. Sets up the files in the folder above this one when Unity imports them, and no others: texture flags, the
 // material for the active render pipeline, and __ASSET__.prefab with LODs and colliders, which is what to put into scenes.
-// All is made once and yours then: what you change stays. Delete a .meta, .mat or .prefab and import again to have it anew.
+// All is made once and yours then: what you change or add stays. A later export brings the prefab new LOD heights, unless you changed them,
+// and new colliders in place of its old ones. Delete a .meta, .mat or .prefab and import again to have it anew.
 #if UNITY_EDITOR
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Text.RegularExpressions;
 using UnityEditor;
 using UnityEditor.SceneManagement;
 using UnityEngine;
@@ -20,6 +23,10 @@ namespace Kiln.Imported
         private const string Asset = "__ASSET__";
         private const string Hulls = "__ASSET___Collision.fbx";
         private const string Stamp = "[Kiln 1]";
+
+        // The note in the prefab's .meta: a digest of heights and colliders, the heights, and the colliders' nodes.
+        private const string Made = "__MADE__";
+        private static readonly Regex Note = new Regex(@"\[Kiln prefab \w+\|(?<heights>[^|]*)\|(?<bodies>[^\]]*)\]");
 
         // Not const: the compiler would warn of code that is never reached.
         private static readonly bool Skinned = __SKINNED__;
@@ -69,18 +76,21 @@ namespace Kiln.Imported
             foreach (var folder in imported.Where(IsOwn).Select(Folder).Distinct()) Finish(folder);
         }
 
-        // Unity compiles scripts before it imports the rest, unless the project's scripts had errors then: so look again.
+        // Unity compiles scripts before it imports the rest, unless the project's scripts had errors then: so look again. And a later export
+        // may differ in nothing but this script.
         [InitializeOnLoadMethod]
         private static void CatchUp()
         {
             EditorApplication.delayCall += () =>
             {
                 var scripts = AssetDatabase.FindAssets("KilnImport_" + Asset + " t:MonoScript").Select(AssetDatabase.GUIDToAssetPath);
-                foreach (var file in scripts.SelectMany(script => Files().Select(file => Folder(Folder(script)) + "/" + file)))
+                var folders = scripts.Select(script => Folder(Folder(script))).ToArray();
+                foreach (var file in folders.SelectMany(folder => Files().Select(file => folder + "/" + file)))
                 {
                     var importer = IsOwn(file) ? AssetImporter.GetAtPath(file) : null;
                     if (importer != null && Configure(importer)) importer.SaveAndReimport();
                 }
+                foreach (var folder in folders) Finish(folder);
             };
         }
 
@@ -89,7 +99,7 @@ namespace Kiln.Imported
             var model = AssetImporter.GetAtPath(folder + "/" + Asset + ".fbx") as ModelImporter;
             if (model == null) return;
             if (AssignMaterials(model, folder)) model.SaveAndReimport();
-            MakePrefab(folder);
+            SetUpPrefab(folder);
         }
 
         private static string Folder(string path)
@@ -153,21 +163,30 @@ namespace Kiln.Imported
             importer.materialLocation = ModelImporterMaterialLocation.InPrefab;
         }
 
-        // A variant of the model, which changes with it.
-        private static void MakePrefab(string folder)
+        // A variant of the model, which changes with it. A later export lays its LOD heights and colliders over those of the one before;
+        // what else is in the prefab is somebody's own work, and so is a prefab without the note in its .meta.
+        private static void SetUpPrefab(string folder)
         {
             var path = folder + "/" + Asset + ".prefab";
+            var present = AssetImporter.GetAtPath(path);
+            var before = Note.Match(present == null ? "" : present.userData);
+            if (present != null && (!before.Success || before.Value == Made)) return;
             var model = AssetDatabase.LoadAssetAtPath<GameObject>(folder + "/" + Asset + ".fbx");
             var hulls = AssetDatabase.LoadAssetAtPath<GameObject>(folder + "/" + Hulls);
-            var present = AssetDatabase.LoadAssetAtPath<GameObject>(path);
-            if (model == null || present != null || (hulls == null && Bodies.Any(body => body.Shape == "hull"))) return;
+            if (model == null || (hulls == null && Bodies.Any(body => body.Shape == "hull"))) return;
+            if (present == null) MakeVariant(path, model);
+            Update(path, hulls, before);
+            var importer = AssetImporter.GetAtPath(path);
+            importer.userData = Note.Replace(importer.userData, "") + Made;
+            importer.SaveAndReimport();
+        }
+
+        private static void MakeVariant(string path, GameObject model)
+        {
             var scene = EditorSceneManager.NewPreviewScene();
             try
             {
-                var prefab = (GameObject)PrefabUtility.InstantiatePrefab(model, scene);
-                SetLods(prefab);
-                foreach (var body in Bodies) AddCollider(prefab, body, hulls);
-                PrefabUtility.SaveAsPrefabAsset(prefab, path);
+                PrefabUtility.SaveAsPrefabAsset((GameObject)PrefabUtility.InstantiatePrefab(model, scene), path);
             }
             finally
             {
@@ -175,44 +194,101 @@ namespace Kiln.Imported
             }
         }
 
-        private static void SetLods(GameObject prefab)
+        private static void Update(string path, GameObject hulls, Match before)
+        {
+            var prefab = PrefabUtility.LoadPrefabContents(path);
+            try
+            {
+                SetLods(prefab, Words(before.Groups["heights"].Value));
+                SetColliders(prefab, hulls, Words(before.Groups["bodies"].Value));
+                PrefabUtility.SaveAsPrefabAsset(prefab, path);
+            }
+            finally
+            {
+                PrefabUtility.UnloadPrefabContents(prefab);
+            }
+        }
+
+        private static string[] Words(string text)
+        {
+            return text.Split(new[] { ' ' }, StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        // Heights that differ from those set before are somebody's choice, as long as there are as many LODs.
+        private static void SetLods(GameObject prefab, string[] before)
         {
             if (LodHeights.Length < 2) return;
             var group = prefab.GetComponentInChildren<LODGroup>(true);
             if (group == null) group = prefab.AddComponent<LODGroup>();
+            var heights = group.GetLODs().Select(lod => lod.screenRelativeTransitionHeight).ToArray();
+            if (heights.Length == LodHeights.Length && before.Length == heights.Length && !heights.Zip(before, IsSame).All(same => same)) return;
             var renderers = prefab.GetComponentsInChildren<Renderer>(true);
             group.SetLODs(LodHeights.Select((height, level) =>
                 new LOD(height, renderers.Where(r => r.name == Asset + "_LOD" + level).ToArray())).ToArray());
             group.RecalculateBounds();
         }
 
-        private static void AddCollider(GameObject prefab, Body body, GameObject hulls)
+        private static bool IsSame(float height, string written)
         {
-            var node = new GameObject(body.Node);
-            node.transform.SetParent(prefab.transform, false);
-            node.transform.localPosition = body.Center;
-            node.transform.localRotation = body.Rotation;
+            return Math.Abs(height - float.Parse(written, CultureInfo.InvariantCulture)) < 1e-5f;
+        }
+
+        private static void SetColliders(GameObject prefab, GameObject hulls, string[] before)
+        {
+            foreach (var gone in before.Except(Bodies.Select(body => body.Node))) RemoveCollider(prefab.transform.Find(gone));
+            foreach (var body in Bodies)
+            {
+                var node = prefab.transform.Find(body.Node);
+                // Somebody deleted the one, or made one of the same name.
+                if ((node != null) != before.Contains(body.Node)) continue;
+                if (node == null) node = new GameObject(body.Node).transform;
+                if (node.parent == null) node.SetParent(prefab.transform, false);
+                node.localPosition = body.Center;
+                node.localRotation = body.Rotation;
+                SetShape(node.gameObject, body, hulls);
+            }
+        }
+
+        private static void RemoveCollider(Transform node)
+        {
+            var present = node == null ? null : node.GetComponent<Collider>();
+            if (present == null) return;
+            UnityEngine.Object.DestroyImmediate(present);
+            if (node.childCount == 0 && node.GetComponents<Component>().Length == 1) UnityEngine.Object.DestroyImmediate(node.gameObject);
+        }
+
+        private static void SetShape(GameObject node, Body body, GameObject hulls)
+        {
             if (body.Shape == "hull")
             {
-                var hull = node.AddComponent<MeshCollider>();
+                var hull = ColliderOf<MeshCollider>(node);
                 hull.sharedMesh = hulls.GetComponentsInChildren<MeshFilter>(true).Select(f => f.sharedMesh).First(m => m.name == body.Node);
                 hull.convex = true;
             }
             else if (body.Shape == "box")
             {
-                node.AddComponent<BoxCollider>().size = body.Size;
+                ColliderOf<BoxCollider>(node).size = body.Size;
             }
             else if (body.Shape == "sphere")
             {
-                node.AddComponent<SphereCollider>().radius = body.Size.x / 2;
+                ColliderOf<SphereCollider>(node).radius = body.Size.x / 2;
             }
             else if (body.Shape == "capsule")
             {
-                var capsule = node.AddComponent<CapsuleCollider>();
+                var capsule = ColliderOf<CapsuleCollider>(node);
                 capsule.direction = 1;
                 capsule.radius = body.Size.x / 2;
                 capsule.height = body.Size.y;
             }
+        }
+
+        // The collider that is there, with whatever was set on it; one of another shape gives way.
+        private static T ColliderOf<T>(GameObject node) where T : Collider
+        {
+            var present = node.GetComponent<Collider>();
+            if (present is T) return (T)present;
+            if (present != null) UnityEngine.Object.DestroyImmediate(present);
+            return node.AddComponent<T>();
         }
 
         // Whether there was anything to do.

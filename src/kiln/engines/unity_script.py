@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
 import numpy as np
 
-from kiln.asset import Material, Mesh, Primitive
+from kiln.asset import Primitive
 from kiln.asset.srgb import encode_srgb
-from kiln.engines.fbx_scene import FbxAsset
+from kiln.engines.fbx_scene import FbxAsset, Surface
 from kiln.formats.gltf_write import Slot, material_maps
 from kiln.geometry.switch import SwitchSizes
 
@@ -25,36 +26,21 @@ _LOD_STEP: Final = 0.9
 """A LOD's switch height is at most this share of the one before: Unity refuses heights that do not fall."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Surface:
-    """A material, and the files of its maps."""
-
-    name: str
-    material: Material
-    textures: Mapping[Slot, str]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Body:
-    """A convex hull, and the box, sphere or capsule that replaces it, if any does."""
-
-    name: str
-    hull: Mesh
-    fit: Primitive | None
-
-
-def import_script(name: str, fbx: FbxAsset, *, surfaces: Sequence[Surface], bodies: Sequence[Body], switch: Sequence[SwitchSizes]) -> str:
-    """C# source for Unity's editor, 7.3 and later, with the asset's values at its top."""
+def import_script(name: str, fbx: FbxAsset, *, fits: Mapping[str, Primitive | None], switch: Sequence[SwitchSizes]) -> str:
+    """C# source for Unity's editor, 7.3 and later, with the asset's values at its top. `fits` has what replaces each hull, if anything."""
+    heights = " ".join(f"{height:.9g}" for height in lod_heights(switch, len(fbx.lods)))
+    bodies = _list([_body(node, fit) for node, fit in fits.items()])
     values = {
         "ASSET": name,
         "SKINNED": _bool(fbx.skeleton is not None),
         "TANGENTS": _bool(fbx.mesh.tangents is not None),
         "LIGHTMAP_UVS": _bool(fbx.mesh.uvs is not None and fbx.mesh.lightmap_uvs is not None),
         "INFLUENCES": str(0 if fbx.mesh.joints is None else fbx.mesh.joints.shape[1]),
-        "LARGEST_TEXTURE": str(_largest_texture(surfaces)),
-        "LOD_HEIGHTS": ", ".join(map(_float, lod_heights(switch, len(fbx.lods)))),
-        "SURFACES": _list([_surface(surface) for surface in surfaces]),
-        "BODIES": _list([_body(body) for body in bodies]),
+        "LARGEST_TEXTURE": str(_largest_texture(fbx.surfaces)),
+        "LOD_HEIGHTS": ", ".join(f"{height}f" for height in heights.split()),
+        "MADE": f"[Kiln prefab {sha256(f'{heights}{bodies}'.encode()).hexdigest()[:12]}|{heights}|{' '.join(fits)}]",
+        "SURFACES": _list([_surface(surface) for surface in fbx.surfaces]),
+        "BODIES": bodies,
     }
     text = files("kiln.engines").joinpath("unity_import.cs").read_text(encoding="utf-8")
     for key, value in values.items():
@@ -105,16 +91,16 @@ def _surface(surface: Surface) -> str:
     return _object("Surface", fields)
 
 
-def _body(body: Body) -> str:
-    if body.fit is None:
-        return _object("Body", {"Node": f'"{body.name}"'})
-    fit = in_unity(body.fit)
+def _body(node: str, fit: Primitive | None) -> str:
+    if fit is None:
+        return _object("Body", {"Node": f'"{node}"'})
+    there = in_unity(fit)
     fields = {
-        "Node": f'"{body.name}"',
-        "Shape": f'"{fit.kind}"',
-        "Center": _new("Vector3", fit.center),
-        "Size": _new("Vector3", fit.size),
-        "Rotation": _new("Quaternion", fit.rotation),
+        "Node": f'"{node}"',
+        "Shape": f'"{there.kind}"',
+        "Center": _new("Vector3", there.center),
+        "Size": _new("Vector3", there.size),
+        "Rotation": _new("Quaternion", there.rotation),
     }
     return _object("Body", fields)
 

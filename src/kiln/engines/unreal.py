@@ -8,15 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from kiln.asset import Material, Mesh, Primitive
-from kiln.engines.collision_shapes import is_same_body, shape_mesh
-from kiln.engines.fbx_scene import FbxAsset, fbx_asset, fbx_textures, neutral_png
+from kiln.engines.collision_shapes import shape_mesh
+from kiln.engines.fbx_scene import FbxAsset, Surface, fbx_asset, fbx_materials, texture_files
 from kiln.engines.handover import EngineFiles, EngineOptions, Handover
 from kiln.engines.unreal_script import import_script, readme
 from kiln.formats.fbx.frame import UNREAL, UNREAL_FORWARD_X, Frame
-from kiln.formats.fbx.scene import FbxMaterial, FbxModel, FbxScene
+from kiln.formats.fbx.scene import FbxModel, FbxScene
 from kiln.formats.fbx.write import write_fbx
-from kiln.formats.gltf_write import Slot, material_maps
-from kiln.formats.png import encode_pngs
+from kiln.formats.gltf_write import Slot
 from kiln.geometry.switch import SwitchSizes
 from kiln.imaging.channels import flip_green
 
@@ -30,30 +29,26 @@ _MOST_LODS: Final = 8
 _LOD_STEP: Final = 0.9
 """A LOD's screen size is this share of the finer one's at most: of two that are equal, the finer one would never show."""
 
-_Paths = Sequence[Mapping[Slot, str]]
-"""For each material, the file of each of its maps."""
-
 
 def files(handover: Handover) -> EngineFiles:
     """The FBX, its textures, the editor's script and a page for people; by path.
 
     Raises ModelError for an asset that no engine could show.
     """
-    ready = fbx_asset(handover)
+    ready = fbx_asset(handover, texture_name=lambda name, slot: f"T_{name}_{_SUFFIX[slot]}.png")
     lods = () if handover.options.nanite else ready.lods[: _MOST_LODS - 1]
     name, mesh_name = handover.asset.name, f"{'SM' if ready.skeleton is None else 'SK'}_{handover.asset.name}"
-    paths = _texture_paths(ready)
-    textures = _textures(handover, ready, paths)
-    shapes = [] if ready.skeleton is not None else _shapes(handover, f"{mesh_name}_LOD0" if lods else mesh_name)
+    textures = texture_files(handover, ready.surfaces, remade={"normal": _directx_normal})
+    shapes = [] if ready.skeleton is not None else _shapes(ready, f"{mesh_name}_LOD0" if lods else mesh_name)
     scene = FbxScene(
         models=[*([] if lods else [FbxModel(name=mesh_name, mesh=ready.mesh)]), *shapes],
         lod_group=mesh_name if lods else None,
         lods=[FbxModel(name=f"{mesh_name}_LOD{level}", mesh=mesh) for level, mesh in enumerate((ready.mesh, *lods))] if lods else (),
-        materials=_materials(ready, paths, textures if handover.options.embed_textures else None),
+        materials=fbx_materials(ready.surfaces, prefix="M_", embedded=textures if handover.options.embed_textures else None),
         skeleton=ready.skeleton,
         frame=_frame(handover.options),
     )
-    values = _script_values(handover, ready, mesh_name=mesh_name, lods=lods, shapes=len(shapes), paths=paths)
+    values = _script_values(handover, ready, mesh_name=mesh_name, lods=lods, shapes=len(shapes))
     made = {
         f"{mesh_name}.fbx": write_fbx(scene),
         **textures,
@@ -67,44 +62,19 @@ def _frame(options: EngineOptions) -> Frame:
     return UNREAL_FORWARD_X if options.forward == "x" else UNREAL
 
 
-def _texture_paths(ready: FbxAsset) -> list[dict[Slot, str]]:
-    return [
-        {slot: f"T_{name}_{_SUFFIX[slot]}.png" for slot in material_maps(material)}
-        for name, material in zip(ready.material_names, ready.materials, strict=True)
-    ]
+def _directx_normal(material: Material) -> np.ndarray:
+    assert material.normal is not None  # noqa: S101 - for the type checker: there is a map to remake
+    return flip_green(material.normal)
 
 
-def _textures(handover: Handover, ready: FbxAsset, paths: _Paths) -> dict[str, bytes]:
-    """The PNGs by path: as the neutral package has them, but for normals, which are flipped to DirectX."""
-    flipped = {
-        path[slot]: flip_green(material.normal)
-        for material, path in zip(ready.materials, paths, strict=True)
-        for slot in path
-        if slot == "normal" and material.normal is not None
-    }
-    kept = {
-        path: neutral_png(handover, number, slot) for number, of in enumerate(paths) for slot, path in of.items() if path not in flipped
-    }
-    return dict(sorted((kept | encode_pngs(flipped)).items()))
-
-
-def _materials(ready: FbxAsset, paths: _Paths, embedded: Mapping[str, bytes] | None) -> list[FbxMaterial]:
-    return [
-        FbxMaterial(name=f"M_{name}", material=material, textures=fbx_textures(material, path, embedded=embedded))
-        for name, material, path in zip(ready.material_names, ready.materials, paths, strict=True)
-    ]
-
-
-def _shapes(handover: Handover, render_node: str) -> list[FbxModel]:
+def _shapes(ready: FbxAsset, render_node: str) -> list[FbxModel]:
     """The collision's nodes, named after the node of the mesh that they belong to: of several LODs, LOD0."""
-    asset = handover.asset
-    fits = (*asset.fits, *[None] * (len(asset.hulls) - len(asset.fits)))
-    return [_shape(f"{render_node}_{number:02d}", hull, fit) for number, (hull, fit) in enumerate(zip(asset.hulls, fits, strict=True))]
+    return [_shape(f"{render_node}_{number:02d}", hull, fit) for number, (hull, fit) in enumerate(ready.bodies)]
 
 
 def _shape(name: str, hull: Mesh, fit: Primitive | None) -> FbxModel:
     """A box, sphere or capsule where the hull is one: physics is faster with them, and what is round rolls."""
-    if fit is None or not is_same_body(hull, fit):
+    if fit is None:
         return FbxModel(name=f"UCX_{name}", mesh=hull, materials=False)
     return FbxModel(name=f"{_COLLISION_PREFIX[fit.kind]}_{name}", mesh=shape_mesh(fit), materials=False)
 
@@ -125,9 +95,7 @@ def _notes(handover: Handover, ready: FbxAsset, lods: Sequence[Mesh]) -> list[st
     return notes
 
 
-def _script_values(
-    handover: Handover, ready: FbxAsset, *, mesh_name: str, lods: Sequence[Mesh], shapes: int, paths: _Paths
-) -> dict[str, Any]:
+def _script_values(handover: Handover, ready: FbxAsset, *, mesh_name: str, lods: Sequence[Mesh], shapes: int) -> dict[str, Any]:
     """What the script in the editor has to know; plain values, in the order in which people may want to read them."""
     low, high = ready.mesh.bounds
     size = np.abs(_frame(handover.options).rotation @ (high - low)) * UNREAL.units_per_metre
@@ -145,11 +113,8 @@ def _script_values(
         "tangents": ready.mesh.tangents is not None,
         "lightmap_uvs": ready.mesh.uvs is not None and ready.mesh.lightmap_uvs is not None,
         "slots": len(used),
-        "textures": {path.removesuffix(".png"): _SUFFIX[slot] for of in paths for slot, path in of.items()},
-        "materials": [
-            _surface(name, material, path, vertex_colors=ready.mesh.colors is not None)
-            for name, material, path in zip(ready.material_names, ready.materials, paths, strict=True)
-        ],
+        "textures": {path.removesuffix(".png"): _SUFFIX[slot] for surface in ready.surfaces for slot, path in surface.textures.items()},
+        "materials": [_surface(surface, vertex_colors=ready.mesh.colors is not None) for surface in ready.surfaces],
     }
 
 
@@ -163,8 +128,9 @@ def screen_sizes(switch: Sequence[SwitchSizes], lods: int) -> list[float]:
     return [round(size, 4) for size in sizes]
 
 
-def _surface(name: str, material: Material, paths: Mapping[Slot, str], *, vertex_colors: bool) -> dict[str, Any]:
+def _surface(surface: Surface, *, vertex_colors: bool) -> dict[str, Any]:
     """A material instance: its maps and parameters."""
+    material = surface.material
     *tint, opacity = (round(float(factor), 6) for factor in material.base_color_factor)
     scalars = {
         "RoughnessFactor": round(float(material.roughness_factor), 6),
@@ -172,11 +138,11 @@ def _surface(name: str, material: Material, paths: Mapping[Slot, str], *, vertex
         "UseVertexColor": float(vertex_colors),
     }
     return {
-        "slot": f"M_{name}",
-        "instance": f"MI_{name}",
+        "slot": f"M_{surface.name}",
+        "instance": f"MI_{surface.name}",
         "blend": material.alpha_mode,
         "two_sided": material.double_sided,
-        "textures": {_SUFFIX[slot]: path.removesuffix(".png") for slot, path in paths.items()},
+        "textures": {_SUFFIX[slot]: path.removesuffix(".png") for slot, path in surface.textures.items()},
         "scalars": scalars if material.alpha_mode == "OPAQUE" else scalars | {"Opacity": opacity},
         "colors": {"BaseColorTint": tint, "EmissiveTint": [round(float(factor), 6) for factor in material.emissive_factor]},
     }

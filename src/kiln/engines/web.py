@@ -76,7 +76,8 @@ def _within_budget(handover: Handover, side: int) -> tuple[bytes, list[str]]:
 
 def _verdict(model: bytes, mesh: Mesh, side: int) -> str:
     draws = 1 if mesh.material_ids is None else len(np.unique(mesh.material_ids))
-    costs = f"{len(model) / 1e6:.2f} MB, {mesh.triangle_count:,} triangles in {draws} draws, textures of {side:,} texels"
+    textures = f"textures of {side:,} texels" if side else "no textures"
+    costs = f"{len(model) / 1e6:.2f} MB, {mesh.triangle_count:,} triangles, draw calls: {draws}, {textures}"
     for budget in BUDGETS:
         within = len(model) <= budget.size_bytes and mesh.triangle_count <= budget.triangles
         if within and draws <= budget.draws and side <= budget.texels:

@@ -27,7 +27,7 @@ def draco_glb(document: dict[str, Any], binary: bytes) -> bytes:
     for mesh in repacking.document["meshes"]:
         for primitive in mesh["primitives"]:
             _pack(repacking, primitive)
-    repacking.require(_EXTENSION, "KHR_mesh_quantization")
+    repacking.require(_EXTENSION)
     return repacking.finish()
 
 
@@ -63,6 +63,7 @@ def _beside(repacking: Repacking, attributes: dict[str, int], vertices: Integer[
     arrays = {key: repacking.array(at)[vertices] for key, at in attributes.items() if key not in _PACKED}
     entries = {key: repacking.kind(attributes[key]) | {"count": len(vertices)} for key in arrays}
     if "TANGENT" in arrays:
+        repacking.require("KHR_mesh_quantization")
         arrays["TANGENT"] = np.round(arrays["TANGENT"] * 127).astype(np.int8)
         entries["TANGENT"] |= {"componentType": _BYTE, "normalized": True}
     arrays |= narrow_skin(arrays)

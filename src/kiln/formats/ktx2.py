@@ -16,7 +16,8 @@ from kiln.version import VERSION
 
 _IDENTIFIER: Final = b"\xabKTX 20\xbb\r\n\x1a\n"
 _ZSTANDARD: Final = 2
-_ZSTANDARD_LEVEL: Final = 9
+_ZSTANDARD_LEVEL: Final = 19
+"""Of 22. Measured on a painted map of 2048 x 2048: 2.54 MB in 1.2 s; level 9 gives 2.67 MB in 0.1 s, level 22 no less than 19."""
 
 _HEADER_BYTES: Final = 80
 _LEVEL_BYTES: Final = 24

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64, UInt8, UInt32
 
 from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
-from kiln.formats.attributes import top_left_uvs, unit_rows
+from kiln.formats.attributes import flipped_v, unit_rows
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.mtl import picture_beside, read_mtl
@@ -90,7 +90,7 @@ def _mesh(tables: _Tables, notes: list[str]) -> tuple[Mesh, Int64[np.ndarray, " 
             positions=tables.vertices[wedge[:, 0], :3].astype(np.float32),
             triangles=classes[chosen],
             normals=unit_rows(tables.normals[wedge[:, 2]]) if keep_normal else None,
-            uvs=top_left_uvs(tables.uvs[wedge[:, 1]]) if keep_uv else None,
+            uvs=flipped_v(tables.uvs[wedge[:, 1]]) if keep_uv else None,
             colors=_colors(tables.vertices, wedge[:, 0]),
         )
     return mesh, faces[face]

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Shaped, UInt32
 
 from kiln.asset import Material, Mesh
 from kiln.errors import ModelError
-from kiln.formats.attributes import top_left_uvs
+from kiln.formats.attributes import flipped_v
 from kiln.formats.gltf_write import by_material
 from kiln.formats.mtl_write import write_mtl
 from kiln.formats.names import unique_names
@@ -44,7 +44,7 @@ def _body(mesh: Mesh, names: Sequence[str]) -> Iterator[str]:
     points = _points(mesh)
     tables = [("v" + " %.9g" * 3 + " %.5g" * (points.shape[1] - 3), points)]
     if mesh.uvs is not None:
-        tables.append(("vt %.9g %.9g", top_left_uvs(mesh.uvs)))
+        tables.append(("vt %.9g %.9g", flipped_v(mesh.uvs)))
     if mesh.normals is not None:
         tables.append(("vn %.9g %.9g %.9g", mesh.normals))
     columns = []

@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from kiln.asset import Mesh
 from kiln.errors import ModelError
-from kiln.formats.attributes import top_left_uvs
+from kiln.formats.attributes import flipped_v
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.mtl import picture_beside
@@ -268,14 +268,14 @@ def _mesh(
         positions=positions,
         triangles=corners[chosen].astype(np.uint32),
         normals=_columns(vertices, ("nx", "ny", "nz")),
-        uvs=None if vertex_uvs is None else top_left_uvs(vertex_uvs),
+        uvs=None if vertex_uvs is None else flipped_v(vertex_uvs),
         colors=_colors(vertices),
     )
     if uvs is None:
         return mesh
     classes, first = equal_corners(np.column_stack([corners.astype(np.uint32), uvs.view(np.uint32)]))
     split = mesh.take_vertices(corners[first], classes[chosen])
-    return replace(split, uvs=top_left_uvs(uvs[first]))
+    return replace(split, uvs=flipped_v(uvs[first]))
 
 
 def _columns(table: _Table, names: tuple[str, ...]) -> Float32[np.ndarray, "n k"] | None:

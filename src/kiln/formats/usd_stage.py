@@ -12,13 +12,16 @@ from pxr import Kind, Sdf, Usd, UsdGeom, UsdShade, Vt
 
 from kiln.asset import UNMADE, Material, Mesh, Skeleton
 from kiln.asset.srgb import decode_srgb
-from kiln.formats.attributes import top_left_uvs
+from kiln.formats.attributes import flipped_v
 from kiln.formats.gltf_write import Slot, by_material
 from kiln.formats.names import unique_names
 from kiln.formats.polygons import equal_corners
 from kiln.formats.usd_material import add_material
 from kiln.formats.usd_skeleton import add_skeleton, bind_skeleton
 from kiln.version import VERSION
+
+_MATERIALS, _SKELETON = "_materials", "_skeleton"
+"""Names beside the mesh, which is called as the asset: safe names never begin with an underscore."""
 
 
 def usdc_bytes(
@@ -35,7 +38,7 @@ def usdc_bytes(
     shape.CreateDoubleSidedAttr(any(material.double_sided for material in materials))
     _add_materials(shape, mesh, materials, slots)
     if skeleton is not None and skinned:
-        bind_skeleton(shape, mesh, first, add_skeleton(stage, root.GetPath().AppendChild("Skeleton"), skeleton))
+        bind_skeleton(shape, mesh, first, add_skeleton(stage, root.GetPath().AppendChild(_SKELETON), skeleton))
         UsdGeom.Boundable(root).CreateExtentAttr(shape.GetExtentAttr().Get())
     return _exported(stage.GetRootLayer())
 
@@ -100,13 +103,13 @@ def _add_uvs(
     """USD counts v from the bottom of the texture. Equal UVs are stored once."""
     classes, first = equal_corners(uvs)
     made = UsdGeom.PrimvarsAPI(shape).CreatePrimvar(primvar, Sdf.ValueTypeNames.TexCoord2fArray, UsdGeom.Tokens.faceVarying)
-    made.Set(Vt.Vec2fArray.FromNumpy(top_left_uvs(uvs[first])))
+    made.Set(Vt.Vec2fArray.FromNumpy(flipped_v(uvs[first])))
     made.SetIndices(Vt.IntArray.FromNumpy(classes[triangles].ravel().astype(np.int32)))
 
 
 def _add_materials(shape: UsdGeom.Mesh, mesh: Mesh, materials: Sequence[Material], slots: Sequence[Mapping[Slot, str]]) -> None:
     """Materials beside the mesh, bound to it whole, or to subsets of its faces where it uses several."""
-    stage, scope = shape.GetPrim().GetStage(), shape.GetPath().GetParentPath().AppendChild("Materials")
+    stage, scope = shape.GetPrim().GetStage(), shape.GetPath().GetParentPath().AppendChild(_MATERIALS)
     UsdGeom.Scope.Define(stage, scope)
     names = unique_names(material.name for material in materials)
     made = [

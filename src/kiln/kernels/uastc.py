@@ -55,6 +55,9 @@ _QUINT_BITS = np.array([0, 3, 5, 7])
 
 _HUGE = 1e300
 
+# With plain numbers numba would compile the functions that get them a second time, for the constants: 4 of 14 seconds.
+_ZERO, _NONE = np.int64(0), np.int64(-1)
+
 
 def encode_uastc(texels: UInt8[np.ndarray, "blocks 16 4"]) -> UInt8[np.ndarray, "blocks 16"]:
     """A block of 128 bits for each 4 x 4 texels, row by row."""
@@ -68,7 +71,7 @@ def encode_blocks(texels: np.ndarray, blocks: np.ndarray) -> None:
     """Fill blocks (N, 16) uint8, which is zero, from texels (N, 16, 4) uint8."""
     block = np.empty((16, 4), np.int64)
     for i in range(len(texels)):
-        is_solid, is_opaque = True, True
+        is_solid, is_opaque = np.bool_(True), np.bool_(True)
         for texel in range(16):
             for k in range(4):
                 block[texel, k] = texels[i, texel, k]
@@ -86,7 +89,8 @@ def _encode(block: np.ndarray, is_opaque: bool, blocks: np.ndarray, i: int) -> N
     codes, weights = np.empty((2, 4, 2), np.int64), np.empty((16, 4), np.int64)
     best_codes, best_weights = np.empty((2, 4, 2), np.int64), np.empty((16, 4), np.int64)
     channels = np.empty(4, np.int64)
-    best, best_mode, best_second, best_parts, pattern = _HUGE, 0, -1, -1, -1
+    best, pattern = _HUGE, _NONE
+    best_mode, best_second, best_parts = _NONE, _NONE, _NONE
     for mode in range(0 if is_opaque else _OPAQUE_MODES, _OPAQUE_MODES if is_opaque else len(_MODES)):
         kind, width = _MODES[mode, _KIND], _MODES[mode, _CHANNELS]
         if kind != _ONE_LINE and best <= _GOOD:
@@ -122,7 +126,7 @@ def _try(block: np.ndarray, mode: int, second: int, pattern: int, channels: np.n
     bits, row, width = _MODES[mode, _WEIGHT_BITS], _MODES[mode, _RANGE], _MODES[mode, _CHANNELS]
     error = 0.0
     for line in range(1 if pattern < 0 and second < 0 else 2):
-        count = 0
+        count = _ZERO
         for k in range(width):
             if second < 0 or (k == second) == (line == 1):
                 channels[count] = k

@@ -1,5 +1,6 @@
 // As much of Unity's API (2020.3 to 6, names and signatures by its scripting reference) as Kiln's import script uses, with as much behaviour
-// as is needed to run it: hierarchies, importers that remember, shaders that know their properties. Main plays Unity importing a folder.
+// as is needed to run it: hierarchies, importers that remember, shaders that know their properties. Main plays Unity importing a folder with
+// one script, and, if there is a second in a later namespace, an artist at work and then a later export.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -11,6 +12,12 @@ namespace UnityEngine
     public class Object
     {
         public virtual string name { get; set; }
+        public static void DestroyImmediate(Object gone)
+        {
+            var component = gone as Component;
+            if (component != null) component.gameObject.components.Remove(component);
+            else ((GameObject)gone).transform.parent.gameObject.children.Remove((GameObject)gone);
+        }
     }
 
     public class Component : Object
@@ -19,12 +26,20 @@ namespace UnityEngine
         public override string name { get { return gameObject.name; } set { gameObject.name = value; } }
         public Transform transform { get { return gameObject.transform; } }
         public T GetComponent<T>() where T : Component { return gameObject.GetComponent<T>(); }
+        public T[] GetComponents<T>() where T : Component { return gameObject.components.OfType<T>().ToArray(); }
     }
 
     public class Transform : Component
     {
         public Vector3 localPosition;
-        public void SetParent(Transform parent, bool worldPositionStays) { parent.gameObject.children.Add(gameObject); }
+        public Transform parent { get; private set; }
+        public int childCount { get { return gameObject.children.Count; } }
+        public void SetParent(Transform parent, bool worldPositionStays)
+        {
+            this.parent = parent;
+            parent.gameObject.children.Add(gameObject);
+        }
+        public Transform Find(string n) { return gameObject.children.Where(child => child.name == n).Select(child => child.transform).FirstOrDefault(); }
         public Quaternion localRotation = Quaternion.identity;
     }
 
@@ -34,9 +49,10 @@ namespace UnityEngine
         public List<GameObject> children = new List<GameObject>();
         public GameObject(string name) { this.name = name; AddComponent<Transform>(); }
         public Transform transform { get { return GetComponent<Transform>(); } }
-        public T AddComponent<T>() where T : Component, new()
+        public T AddComponent<T>() where T : Component
         {
-            var made = new T { gameObject = this };
+            var made = Activator.CreateInstance<T>();
+            made.gameObject = this;
             components.Add(made);
             return made;
         }
@@ -52,10 +68,11 @@ namespace UnityEngine
     public class MeshFilter : Component { public Mesh sharedMesh; }
     public class Renderer : Component { }
     public class MeshRenderer : Renderer { }
-    public class MeshCollider : Component { public Mesh sharedMesh; public bool convex; }
-    public class BoxCollider : Component { public Vector3 center, size; }
-    public class SphereCollider : Component { public Vector3 center; public float radius; }
-    public class CapsuleCollider : Component { public Vector3 center; public int direction; public float radius, height; }
+    public class Collider : Component { public bool isTrigger { get; set; } }
+    public class MeshCollider : Collider { public Mesh sharedMesh; public bool convex; }
+    public class BoxCollider : Collider { public Vector3 center, size; }
+    public class SphereCollider : Collider { public Vector3 center; public float radius; }
+    public class CapsuleCollider : Collider { public Vector3 center; public int direction; public float radius, height; }
 
     public struct LOD
     {
@@ -71,6 +88,7 @@ namespace UnityEngine
     public class LODGroup : Component
     {
         public LOD[] lods = new LOD[0];
+        public LOD[] GetLODs() { return lods.ToArray(); }
         public void SetLODs(LOD[] lods)
         {
             for (var i = 1; i < lods.Length; i++)
@@ -266,9 +284,13 @@ namespace UnityEditor
         }
         public static GameObject SaveAsPrefabAsset(GameObject root, string path)
         {
-            AssetDatabase.CreateAsset(root, path);
+            if (!AssetDatabase.Made.ContainsKey(path)) AssetDatabase.CreateAsset(root, path);
+            else Console.WriteLine("saved " + path);
+            Play.Import(path);
             return root;
         }
+        public static GameObject LoadPrefabContents(string assetPath) { return (GameObject)AssetDatabase.Made[assetPath]; }
+        public static void UnloadPrefabContents(GameObject contentsRoot) { }
     }
 
     public static class AssetDatabase
@@ -304,12 +326,20 @@ public static class Play
     {
         PipelineShader = arguments[0];
         nodes = arguments.Skip(1).ToLookup(argument => argument.Split(':')[0], argument => argument.Split(':')[1]);
-        script = Assembly.GetExecutingAssembly().GetTypes().Single(type => type.BaseType == typeof(UnityEditor.AssetPostprocessor));
-        var files = Directory.GetFiles("Assets", "*", SearchOption.AllDirectories).Select(f => f.Replace('\\', '/')).Where(f => !f.EndsWith(".cs"));
-        foreach (var file in files.OrderBy(f => f, StringComparer.Ordinal).ToArray()) Import(file);
+        var types = Assembly.GetExecutingAssembly().GetTypes();
+        var scripts = types.Where(t => t.BaseType == typeof(UnityEditor.AssetPostprocessor)).OrderBy(t => t.Namespace, StringComparer.Ordinal).ToArray();
+        script = scripts[0];
+        ImportAll();
         Console.WriteLine("again");
-        Call(null, "CatchUp");
-        UnityEditor.EditorApplication.delayCall();
+        CatchUp();
+        if (scripts.Length > 1)
+        {
+            types.Single(type => type.Name == "Artist").GetMethod("Work").Invoke(null, new object[0]);
+            script = scripts[1];
+            Console.WriteLine("later");
+            CatchUp();
+            ImportAll();
+        }
         foreach (var importer in UnityEditor.AssetImporter.All.OrderBy(pair => pair.Key, StringComparer.Ordinal)) Show(importer.Key, importer.Value);
         foreach (var made in UnityEditor.AssetDatabase.Made.Values)
         {
@@ -318,13 +348,27 @@ public static class Play
         }
     }
 
+    private static void ImportAll()
+    {
+        var files = Directory.GetFiles("Assets", "*", SearchOption.AllDirectories).Select(f => f.Replace('\\', '/')).Where(f => !f.EndsWith(".cs"));
+        foreach (var file in files.OrderBy(f => f, StringComparer.Ordinal).ToArray()) Import(file);
+    }
+
+    private static void CatchUp()
+    {
+        Call(null, "CatchUp");
+        UnityEditor.EditorApplication.delayCall();
+        UnityEditor.EditorApplication.delayCall = null;
+    }
+
     public static void Import(string path)
     {
         Console.WriteLine("import " + path);
         Importing++;
         if (!UnityEditor.AssetImporter.All.ContainsKey(path))
         {
-            var importer = path.EndsWith(".fbx") ? (UnityEditor.AssetImporter)new UnityEditor.ModelImporter() : new UnityEditor.TextureImporter();
+            var importer = path.EndsWith(".fbx") ? new UnityEditor.ModelImporter() :
+                path.EndsWith(".prefab") ? new UnityEditor.AssetImporter() : new UnityEditor.TextureImporter();
             importer.assetPath = path;
             UnityEditor.AssetImporter.All.Add(path, importer);
         }
@@ -343,7 +387,7 @@ public static class Play
             var node = new UnityEngine.GameObject(name);
             node.AddComponent<UnityEngine.MeshFilter>().sharedMesh = new UnityEngine.Mesh { name = name };
             node.AddComponent<UnityEngine.MeshRenderer>();
-            root.children.Add(node);
+            node.transform.SetParent(root.transform, false);
         }
         return root;
     }

@@ -34,14 +34,15 @@ class BlenderScene:
     """Where each bone starts, metres, glTF's frame."""
 
 
-def run_blender(script: str, *arguments: str | Path) -> None:
-    """Run one of the scripts beside this file; a failed test with what it said where it fails."""
+def run_blender(script: str, *arguments: str | Path) -> str:
+    """What a script prints, one of those beside this file or one given by its whole path; a failed test where it fails."""
     python = os.environ.get("KILN_BLENDER")
     if not python:
         pytest.skip("Blender was not asked: set KILN_BLENDER to a Python that has bpy (CONTRIBUTING.md)")
     command = [python, str(_HERE / script), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
 
 
 def blender_scene(model: Path, folder: Path, operator: str | None = None) -> BlenderScene:

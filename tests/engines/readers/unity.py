@@ -14,9 +14,9 @@ import pytest
 _STUB = Path(__file__).parent / "UnityStub.cs"
 
 
-def play_unity(project: Path, script: Path, *, shader: str, nodes: list[str]) -> list[str]:
-    """What is told of importing everything below `project`/Assets with the script, in a pipeline with this shader. Warnings fail."""
-    return _run("mono", str(compile_unity(project, script)), shader, *nodes, cwd=project).splitlines()
+def play_unity(project: Path, *scripts: Path, shader: str, nodes: list[str]) -> list[str]:
+    """What is told of importing everything below `project`/Assets with the scripts, in a pipeline with this shader. Warnings fail."""
+    return _run("mono", str(compile_unity(project, *scripts)), shader, *nodes, cwd=project).splitlines()
 
 
 def compile_unity(project: Path, *scripts: Path) -> Path:

@@ -1,4 +1,18 @@
-"""A strict reader of binary FBX: all of a scene's triangles as one Mesh, in Kiln's frame, with its materials."""
+"""A strict reader of binary FBX: all of a scene's triangles as one Mesh, in Kiln's frame, with its materials.
+
+FBX leaves open what a reader has to know. It is taken so:
+
+| what | taken as |
+| --- | --- |
+| normal maps | OpenGL (+Y); DirectX where the name says so: T_Crate_N as Unreal's, ..._dx, ...DirectX |
+| material colours | linear, as Blender writes them |
+| vertex colours | sRGB-encoded, as they are painted |
+| roughness of Phong | 1 - sqrt(shininess) / 10, as Blender and ufbx do; Lambert is matt |
+| metal of Phong | ReflectionFactor in files of Blender and Kiln, none in others |
+| a second UV set | a light map's if it is called so and lies in the unit square |
+| levels of detail | the first child of a LodGroup; _LOD0 where there are _LOD1, _LOD2 beside it |
+| skins | left out; the mesh stands as it was bound, not as it is posed |
+"""
 
 from __future__ import annotations
 
@@ -64,7 +78,7 @@ class _Scene:
         self._vertices += len(shape.vertex_point)
         self._triangles += len(shape.triangles)
         check_counts(vertices=self._vertices, triangles=self._triangles)
-        self._meshes.append(placed(shape, node.matrix, self._to_kiln))
+        self._meshes.append(_placed(shape, node.matrix, self._to_kiln))
         self._materials.append(self._numbers(shape, node))
 
     def merge(self, reader: MaterialReader) -> tuple[Mesh, tuple[Material, ...]]:
@@ -85,7 +99,7 @@ class _Scene:
         return np.array([*found, len(self._number)])[np.where(filled, shape.slots, len(found))]
 
 
-def placed(shape: Shape, matrix: Float64[np.ndarray, "4 4"], to_kiln: Float64[np.ndarray, "3 3"]) -> Mesh:
+def _placed(shape: Shape, matrix: Float64[np.ndarray, "4 4"], to_kiln: Float64[np.ndarray, "3 3"]) -> Mesh:
     """A shape in Kiln's frame. Where it is mirrored on the way its triangles turn round, so that they face outwards again."""
     with np.errstate(over="ignore", invalid="ignore"):  # what does not fit in float32 is counted and refused later
         linear = to_kiln @ matrix[:3, :3]

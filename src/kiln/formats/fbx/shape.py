@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 
 from kiln.errors import ModelError
-from kiln.formats.attributes import top_left_uvs, unit_rows
+from kiln.formats.attributes import flipped_v, unit_rows
 from kiln.formats.content import MAX_VERTICES, check_counts
 from kiln.formats.fbx.layers import LayerError, Polygons, corner_vectors, layers, polygon_slots
 from kiln.formats.fbx.notes import Notes
@@ -155,7 +155,7 @@ class _Corners:
 
     def _uvs(self, layer: Record) -> Float32[np.ndarray, "corners 2"] | None:
         uvs = self._read(layer, "UV", "UVIndex", 2)
-        return None if uvs is None else top_left_uvs(uvs)
+        return None if uvs is None else flipped_v(uvs)
 
     def _lightmap_uvs(self, further: list[Record]) -> Float32[np.ndarray, "corners 2"] | None:
         """The first further UV set that is called a light map and lies within the unit square, where a light map must."""
