@@ -75,7 +75,7 @@ def test_hulls_that_nothing_replaces_are_a_model_of_their_own(tmp_path: Path) ->
     found = read_fbx(tmp_path / "Egg_Collision.fbx").meshes
     assert list(found) == ["Egg_hull_01"]
     assert np.abs(found["Egg_hull_01"].positions - asset.hulls[1].positions[asset.hulls[1].triangles].reshape(-1, 3)).max() < 1e-6
-    assert "Egg_Collision.fbx" not in engine_files("unity", handover(replace(asset, hulls=(_BLOCK,), fits=(_FITTED,)))).files
+    assert "Egg_Collision.fbx" not in engine_files("unity", handover(replace(asset, hulls=(_BLOCK,)))).files
 
 
 def test_what_merely_resembles_a_hull_does_not_replace_it(tmp_path: Path) -> None:

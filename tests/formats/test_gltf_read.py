@@ -147,6 +147,28 @@ def test_separate_occlusion_and_roughness_pictures_become_one_map(tmp_path: Path
     assert [file.name for file in model.inputs] == ["a.gltf", "ao.png", "mr map.png"]
 
 
+@pytest.mark.parametrize("cutoff", [0.1, 0.25, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("factor", [0.3, 1.0])
+def test_a_cutoff_other_than_a_half_is_worked_into_alpha(tmp_path: Path, cutoff: float, factor: float) -> None:
+    alpha = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    document, at = _with_accessor(np.zeros((4, 2), np.float32), "VEC2", 5126)
+    document["meshes"][0]["primitives"][0] |= {"attributes": {"POSITION": 0, "TEXCOORD_0": at}, "material": 0}
+    document["textures"], document["images"] = [{"source": 0}], [{"uri": _uri(encode_png(np.dstack([alpha] * 4)))}]
+    shading = {"baseColorTexture": {"index": 0}, "baseColorFactor": [1, 1, 1, factor]}
+    document["materials"] = [{"alphaMode": "MASK", "alphaCutoff": cutoff, "pbrMetallicRoughness": shading}]
+    material = _read(tmp_path, document).materials[0]
+    assert material.alpha_mode == "MASK" and material.base_color is not None
+    meant, kept = alpha / 255 * factor - cutoff, material.base_color[..., 3] / 255 * material.base_color_factor[3] - 0.5
+    clear = np.abs(meant) > 1 / 255  # not at the very edge, where a step of 8 bits decides
+    np.testing.assert_array_equal((kept >= 0)[clear], (meant >= 0)[clear])
+
+
+def test_a_cutoff_of_zero_cuts_nothing(tmp_path: Path) -> None:
+    document = _document(materials=[{"alphaMode": "MASK", "alphaCutoff": 0}])
+    document["meshes"][0]["primitives"][0]["material"] = 0
+    assert _read(tmp_path, document).materials[0].alpha_mode == "OPAQUE"
+
+
 def test_missing_texture_is_a_note_and_missing_buffer_an_error(tmp_path: Path) -> None:
     file = tmp_path / "a.glb"
     square = replace(mesh(POINTS, INDICES.reshape(2, 3)), uvs=np.zeros((4, 2), np.float32))

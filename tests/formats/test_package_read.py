@@ -102,7 +102,9 @@ def test_lods_keep_their_materials_numbers(tmp_path: Path) -> None:
         (lambda folder: (folder / "manifest.json").write_text("{}"), "no Kiln package"),
         (lambda folder: (folder / "manifest.json").write_text("["), "no Kiln package"),
         (lambda folder: (folder / "manifest.json").unlink(), "no manifest.json"),
-        (lambda folder: (folder / "ball.glb").unlink(), "not there"),
+        (lambda folder: (folder / "manifest.json").write_text('{"kiln": NaN, "outputs": []}'), "no Kiln package"),
+        (lambda folder: (folder / "ball.glb").unlink(), "has no ball.glb"),
+        (lambda folder: (folder / "textures" / "ball_orm.png").unlink(), "material needs it"),
         (lambda folder: (folder / "ball.glb").write_bytes(b"glTF"), "ball.glb: .*cut short"),
         (
             lambda folder: (folder / "manifest.json").write_text(
@@ -120,11 +122,47 @@ def test_what_is_no_whole_package_is_refused(tmp_path: Path, damage: object, rea
         open_package(folder)
 
 
+def test_maps_to_which_no_file_refers_come_back_on_demand(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    extras = {
+        "curvature": random.integers(0, 256, (8, 8), dtype=np.uint8),
+        "position": random.integers(0, 65536, (8, 8, 3), dtype=np.uint16),
+    }
+    meant = _asset()
+    assert meant.material is not None
+    folder = _written(tmp_path, replace(meant, material=replace(meant.material, extras=extras)))
+    plain, whole = open_package(folder).asset.material, open_package(folder, extras=True).asset.material
+    assert plain is not None and whole is not None
+    assert plain.extras == {}
+    assert whole.extras.keys() == extras.keys()
+    for name, pixels in extras.items():
+        np.testing.assert_array_equal(whole.extras[name], pixels)
+        assert whole.extras[name].dtype == pixels.dtype
+
+
+def test_what_somebody_took_out_is_told_and_not_missed(tmp_path: Path) -> None:
+    folder = _written(tmp_path)
+    (folder / "ball_LOD1.glb").unlink()
+    opened = open_package(folder)
+    assert opened.gone == ("ball_LOD1.glb",)
+    assert opened.asset.lods == ()
+
+
+@pytest.mark.parametrize("report", ["{", "[1]", '{"measures": NaN}', '{"measures": {}, "steps": null}', '{"measures": 7}', "[" * 100_000])
+def test_a_damaged_report_counts_as_none(tmp_path: Path, report: str) -> None:
+    folder = _written(tmp_path)
+    (folder / "report.json").write_text(report)
+    opened = open_package(folder)
+    assert opened.report == opened.measures == {}
+
+
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
         packed.writestr("a/readme.txt", "x")
         packed.writestr("b/readme.txt", "x")
+    with zipfile.ZipFile(tmp_path / "up.zip", "w") as packed:
+        packed.writestr("../manifest.json", "{}")
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 nothing")
-    for name, reason in (("a.zip", "one Kiln package"), ("b.zip", "unpacked"), ("c.zip", "no file")):
+    for name, reason in (("a.zip", "one Kiln package"), ("up.zip", "one Kiln package"), ("b.zip", "unpacked"), ("c.zip", "no file")):
         with pytest.raises(ModelError, match=reason):
             open_package(tmp_path / name)

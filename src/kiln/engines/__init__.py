@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 from kiln.engines.handover import EngineFiles, EngineName, EngineOptions, Handover
@@ -13,8 +14,11 @@ from kiln.engines.handover import EngineFiles, EngineName, EngineOptions, Handov
 
 def engine_files(engine: EngineName, handover: Handover) -> EngineFiles:
     """The engine's files by their path within its folder, and what there is to say of them. A KilnError where the asset cannot go there."""
-    made: EngineFiles = import_module(f"kiln.engines.{engine}").files(handover)
-    return made
+    from kiln.engines.soundness import sound_asset
+
+    asset, notes = sound_asset(handover.asset)
+    made: EngineFiles = import_module(f"kiln.engines.{engine}").files(replace(handover, asset=asset))
+    return replace(made, notes=(*notes, *made.notes))
 
 
 __all__ = ["EngineFiles", "EngineName", "EngineOptions", "Handover", "engine_files"]

@@ -13,7 +13,6 @@ from kiln.asset import UNMADE, Asset, Body, Material, Mesh, Skeleton
 from kiln.engines.collision_shapes import is_same_body
 from kiln.engines.handover import Handover
 from kiln.engines.skin import ready_skin
-from kiln.errors import ModelError
 from kiln.formats.asset_files import game_materials, game_mesh
 from kiln.formats.fbx.scene import FbxMaterial, FbxSlot, FbxTexture
 from kiln.formats.gltf_write import Slot
@@ -22,9 +21,6 @@ from kiln.formats.package_layout import texture_slots
 from kiln.formats.png import encode_pngs
 
 _FBX_SLOTS: Final[tuple[FbxSlot, ...]] = ("base_color", "normal", "emissive")
-
-_SMALLEST_METRES: Final = 1e-6
-"""Engines weld what is nearer than about 0.2 micrometres (Unreal: 0.00002 cm)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,13 +61,10 @@ class FbxAsset:
 def fbx_asset(handover: Handover, *, texture_name: Callable[[str, Slot], str]) -> FbxAsset:
     """The asset as an FBX file may hold it, and notes on what that changed. `texture_name` calls a surface's map by its name and slot.
 
-    Raises ModelError, with the cure, for an asset without triangles or extent, with coordinates that are no numbers, or with references to
-    joints or materials that it lacks.
+    Raises ModelError, with the cure, for a skin that means nothing.
     """
     asset = handover.asset
     mesh, materials = game_mesh(asset), game_materials(asset)
-    for what, found in _meshes(asset):
-        _check_mesh(what, found, materials=max(1, len(materials)))
     bound = asset.skeleton if mesh.joints is not None else None
     meshes, skeleton, notes = _static(asset) if bound is None else _skinned(handover, bound)
     return FbxAsset(
@@ -143,24 +136,3 @@ def _node_names(asset: Asset) -> list[str]:
     """What engines call the meshes' nodes: joints must have other names."""
     names = [asset.name, f"SK_{asset.name}"]
     return [*names, *(f"{name}_LOD{level}" for name in names for level in range(len(asset.lods) + 1))]
-
-
-def _meshes(asset: Asset) -> Iterator[tuple[str, Mesh]]:
-    """Every mesh that is written, with what to call it in a message."""
-    yield asset.name, game_mesh(asset)
-    for level, lod in enumerate(asset.lods, start=1):
-        yield f"{asset.name}, LOD{level}", lod
-    for number, hull in enumerate(asset.hulls):
-        yield f"{asset.name}, hull {number}", hull
-
-
-def _check_mesh(what: str, mesh: Mesh, *, materials: int) -> None:
-    """Raise ModelError for a mesh that no engine could show."""
-    if not mesh.triangle_count:
-        raise ModelError(f"{what}: it has no triangles, so there is nothing to export: give a model with a surface")
-    if not np.isfinite(mesh.positions).all():
-        raise ModelError(f"{what}: some coordinates are no numbers: export the model again, or repair it with `kiln process`")
-    if mesh.diagonal < _SMALLEST_METRES:
-        raise ModelError(f"{what}: it is smaller than a micrometre, as after scaling by zero: scale it up where it was made")
-    if mesh.material_ids is not None and (last := int(mesh.material_ids.max())) >= materials:
-        raise ModelError(f"{what}: triangles refer to material {last}, but there are {materials}: export it again with its materials")

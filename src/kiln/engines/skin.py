@@ -11,6 +11,7 @@ import numpy as np
 
 from kiln.asset import Mesh, Skeleton
 from kiln.errors import ModelError
+from kiln.formats.influences import tidy_influences
 from kiln.formats.names import distinct, safe_name
 
 _MANY_JOINTS: Final = 256
@@ -70,17 +71,10 @@ def _names_apart(names: Sequence[str], taken: Sequence[str]) -> tuple[str, ...]:
 
 
 def _limited(mesh: Mesh, most: int, shift: int) -> Mesh:
-    """The strongest joints of each vertex, their weights one together, counting into a skeleton with `shift` joints put before its own.
-
-    A vertex that nothing moves follows the root. Where a weight is 0, so is the joint.
-    """
+    """The strongest joints of each vertex, counting into a skeleton with `shift` joints put before its own."""
     assert mesh.joints is not None and mesh.weights is not None  # noqa: S101 - for the type checker: they were checked
-    order = np.argsort(-mesh.weights, axis=1, kind="stable")[:, :most]
-    weights = np.take_along_axis(mesh.weights, order, axis=1).astype(np.float64)
-    joints = np.where(weights > 0, np.take_along_axis(mesh.joints, order, axis=1) + np.uint16(shift), 0)
-    weights[weights.sum(axis=1) == 0, 0] = 1
-    weights /= weights.sum(axis=1, keepdims=True)
-    return replace(mesh, joints=joints.astype(np.uint16), weights=weights.astype(np.float32))
+    joints, weights = tidy_influences(mesh.joints + np.uint16(shift), mesh.weights, most=min(most, mesh.joints.shape[1]))
+    return replace(mesh, joints=joints, weights=weights)
 
 
 def _notes(mesh: Mesh, before: Skeleton, after: Skeleton, most: int) -> list[str]:

@@ -12,7 +12,7 @@ from kiln.engines.handover import EngineFiles, Handover
 from kiln.engines.skin import ready_skin
 from kiln.engines.viewer import poster, viewer_page
 from kiln.engines.web_textures import largest_side, web_materials
-from kiln.errors import BackendError, ModelError
+from kiln.errors import BackendError
 from kiln.formats.asset_files import game_mesh
 from kiln.formats.gltf_draco import draco_glb
 from kiln.formats.gltf_meshopt import meshopt_glb
@@ -89,8 +89,6 @@ def _verdict(model: bytes, mesh: Mesh, side: int) -> str:
 def _ready(asset: Asset) -> tuple[Mesh, Skeleton | None, list[str]]:
     """LOD0 without what only Kiln reads, in the order that packs best, its skin as viewers take it; and what that changed."""
     mesh = replace(game_mesh(asset), importance=None)
-    if not mesh.triangle_count:
-        raise ModelError(f"{asset.name}: it has no triangles, so there is nothing to show")
     if asset.skeleton is None or mesh.joints is None:
         return in_cache_order(replace(mesh, joints=None, weights=None)), None, []
     (skinned,), skeleton, notes = ready_skin(asset.name, (mesh,), asset.skeleton, influences=_INFLUENCES, taken=(asset.name,))

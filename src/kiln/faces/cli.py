@@ -222,7 +222,15 @@ def _print_package(package: Package) -> None:
         click.echo(f"  note: {warning}")
     for engine, archive in package.engine_archives.items():
         click.echo(f"  {engine}: {package.folder / engine} ({archive.name})")
+        for note in _notes_of(engine, package):
+            click.echo(f"    {note}")
     click.echo(f"  report: {package.folder / 'report.html'}")
+
+
+def _notes_of(engine: str, package: Package) -> list[str]:
+    """What the export stage, the last step, had to say of an engine's folder."""
+    notes = package.report.steps[-1].notes if package.report.steps else ()
+    return [note.removeprefix(f"{engine}: ") for note in notes if note.startswith(f"{engine}: ")]
 
 
 def _count(value: Any) -> str:

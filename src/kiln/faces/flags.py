@@ -82,7 +82,7 @@ _TAKEN = {"--out", "--recipe", "--json", "--view", "--name", "--up", "--help", "
 
 def _option(flag: Flag, names: list[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     kind = _plain_type(flag.field)
-    help_text = f"{flag.field.description or ''}{_bounds(flag.field)} [default: {_show(flag.field.default)}]"
+    help_text = f"{flag.field.description or ''}{_bounds(flag.field)} [default: {_show(flag.field.get_default(call_default_factory=True))}]"
     if kind is bool:
         pairs = "/".join([", ".join(names[:1]), f"--no-{flag.long_name[2:]}"])
         short = [f"{name}/--no-{name[2:]}" for name in names[1:]]
@@ -199,6 +199,8 @@ def _show(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, BaseModel):
         return json.dumps(value.model_dump(mode="json"))
+    if value in (None, {}):
+        return "none"
     if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
         return ",".join(value) or "none"
-    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else "none" if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kiln.asset import Asset, Material, Mesh
+from kiln.asset import UNMADE, Asset, Material, Mesh
 from kiln.formats.gltf_write import Part, encode_material, write_glb, write_gltf
 from kiln.formats.obj_write import write_obj
 from kiln.formats.package_layout import linked_materials, model_files, source_path, texture_pixels, without_maps
@@ -41,11 +41,15 @@ def game_mesh(asset: Asset) -> Mesh:
 
 
 def game_materials(asset: Asset) -> tuple[Material, ...]:
-    """The materials of the game mesh: the baked one; without it the source's, if the mesh still refers to them."""
+    """The materials of the game mesh: the baked one; without it the source's, if the mesh still refers to them.
+
+    At least one: to a mesh without any, glTF's readers give rough metal, which shows vertex colours nearly black.
+    """
     mesh = game_mesh(asset)
     materials = (asset.material,) if asset.material is not None else asset.source_materials
     if asset.material is None and mesh.material_ids is None:
         materials = materials[:1]
+    materials = materials or (UNMADE,)
     return materials if mesh.uvs is not None else tuple(without_maps(material) for material in materials)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ from kiln.formats import gltf_json
 from kiln.formats.gltf_container import Gltf
 from kiln.formats.gltf_json import Entry
 from kiln.formats.image import MAX_PIXELS, decode_image, without_alpha
+
+_CUTOFF: Final = 0.5
+"""The alpha from which on a masked surface is there, in Kiln and all that it writes; glTF's default."""
 
 _MAX_TOTAL_PIXELS = 4 * MAX_PIXELS
 """Of all textures of a file together: 1 GB."""
@@ -56,7 +59,7 @@ class MaterialReader:
         found = {slot: self._texture(info) for slot, info in wanted if _uv_map(info) == uv_map}
         pixels = {slot: texture for slot, texture in found.items() if texture is not None}
         shading = gltf_json.entry(declared, "pbrMetallicRoughness")
-        return Material(
+        material = Material(
             name=gltf_json.text(declared, "name") or f"material_{index}",
             base_color=pixels.get("baseColorTexture"),
             base_color_factor=_four(gltf_json.numbers(shading, "baseColorFactor", (1.0, 1.0, 1.0, 1.0))),
@@ -73,6 +76,7 @@ class MaterialReader:
             alpha_mode=_alpha_mode(declared),
             double_sided=declared.get("doubleSided") is True,
         )
+        return _cut_at_half(material, gltf_json.number(declared, "alphaCutoff", _CUTOFF))
 
     def _texture(self, info: Entry) -> UInt8[np.ndarray, "h w 4"] | None:
         """The texture's pixels; None, with a note, when its file is missing."""
@@ -167,6 +171,20 @@ def _alpha_mode(declared: Entry) -> Literal["OPAQUE", "MASK", "BLEND"]:
     if mode == "MASK":
         return "MASK"
     return "BLEND" if mode == "BLEND" else "OPAQUE"
+
+
+def _cut_at_half(material: Material, cutoff: float) -> Material:
+    """The material with its alpha scaled so that 0.5 lets through what `cutoff` did."""
+    if material.alpha_mode != "MASK" or cutoff == _CUTOFF:
+        return material
+    if cutoff <= 0:
+        return replace(material, alpha_mode="OPAQUE")
+    red, green, blue, alpha = material.base_color_factor
+    wanted, pixels = alpha * _CUTOFF / cutoff, material.base_color
+    if wanted > 1 and pixels is not None:  # a factor ends at 1, so the rest goes into the map
+        scaled = np.clip(np.rint(pixels[..., 3] * wanted), 0, 255).astype(np.uint8)
+        pixels = np.concatenate([pixels[..., :3], scaled[..., None]], axis=-1)
+    return replace(material, base_color=pixels, base_color_factor=(red, green, blue, min(1.0, wanted)))
 
 
 def _two(values: tuple[float, ...]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from kiln.asset import UNMADE, Material, Mesh
 from kiln.errors import ModelError
 from kiln.formats import gltf_json
 from kiln.formats.attributes import unit_rows
+from kiln.formats.bound_skeleton import Influences
 from kiln.formats.content import Content, check_counts
 from kiln.formats.folder import Folder
 from kiln.formats.gltf_accessor import accessor_count, read_floats, read_indices
@@ -19,7 +20,7 @@ from kiln.formats.gltf_container import Gltf, open_gltf
 from kiln.formats.gltf_json import Entry
 from kiln.formats.gltf_material import MaterialReader, UvMap
 from kiln.formats.gltf_scene import Matrix, Node, scene_nodes
-from kiln.formats.gltf_skin import Influences, SkinReader
+from kiln.formats.gltf_skin import SkinReader
 from kiln.formats.gltf_write import Part
 from kiln.formats.vertex_color import from_linear
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt16
+from jaxtyping import Float64
 
 from kiln.asset import Skeleton
 from kiln.errors import ModelError
 from kiln.formats import gltf_json
+from kiln.formats.bound_skeleton import MOST_INFLUENCES, MOST_JOINTS, Influences, bound_skeleton, nearest_joints
 from kiln.formats.gltf_accessor import accessor_count, read_floats
 from kiln.formats.gltf_container import Gltf
 from kiln.formats.gltf_json import Entry
 from kiln.formats.gltf_scene import Matrix, Node
 from kiln.formats.influences import tidy_influences
 
-_MAX_JOINTS = 65_536
-_SETS = 2
-"""JOINTS_0 and JOINTS_1 are read: eight influences a vertex."""
-
-Influences = tuple[UInt16[np.ndarray, "n 8"], Float32[np.ndarray, "n 8"]]
+_SETS = MOST_INFLUENCES // 4
+"""JOINTS_0 and JOINTS_1 are read."""
 
 
 class SkinReader:
@@ -32,10 +30,7 @@ class SkinReader:
         self._joints = {skin: self._joints_of(skin) for skin in sorted({node.skin for node in nodes if node.skin is not None})}
         used = {joint for joints in self._joints.values() for joint in joints}
         self._order = {node.index: at for at, node in enumerate(node for node in nodes if node.index in used)}
-        self._nearest: dict[int, int] = {}
-        """The joint that is, or stands above, a node; -1 where there is none."""
-        for node in nodes:
-            self._nearest[node.index] = self._order.get(node.index, -1 if node.parent is None else self._nearest[node.parent])
+        self._nearest = nearest_joints(((node.index, node.parent) for node in nodes), self._order)
         self._bound = {skin: self._bound_matrices(skin) for skin in self._joints}
 
     def __bool__(self) -> bool:
@@ -55,7 +50,7 @@ class SkinReader:
         """Joints of the one list, and weights. A mesh without a skin follows the nearest joint above it, or else the first one."""
         if node.skin is None:
             nearest = np.full((count, 1), max(0, self._nearest[node.index]))
-            return tidy_influences(nearest, np.ones((count, 1)), most=4 * _SETS)
+            return tidy_influences(nearest, np.ones((count, 1)), most=MOST_INFLUENCES)
         own = np.array([self._order[joint] for joint in self._joints[node.skin]])
         read = [self._set(attributes, number, count) for number in range(_SETS) if f"JOINTS_{number}" in attributes]
         if not read:
@@ -63,28 +58,24 @@ class SkinReader:
         joints, weights = (np.concatenate(arrays, axis=1) for arrays in zip(*read, strict=True))
         if joints.max(initial=0) >= len(own):
             raise ModelError(f"a vertex refers to joint {int(joints.max())} of a skin with {len(own)}: the file is damaged")
-        return tidy_influences(own[joints], weights, most=4 * _SETS)
+        return tidy_influences(own[joints], weights, most=MOST_INFLUENCES)
 
     def skeleton(self) -> Skeleton:
-        """All joints as they were bound, in the scene's frame, without scale: an engine's animations turn and move joints only."""
+        """All joints as they were bound, in the scene's frame."""
         bound: dict[int, Matrix] = {}
         for skin, joints in self._joints.items():
-            placed = self.placement(skin) @ self._bound[skin]
-            for joint, matrix in zip(joints, placed, strict=True):
-                bound.setdefault(joint, _unscaled(matrix))
-        order = list(self._order)
-        above = (self._nodes[index].parent for index in order)
+            for joint, matrix in zip(joints, self.placement(skin) @ self._bound[skin], strict=True):
+                bound.setdefault(joint, matrix)
+        above = (self._nodes[index].parent for index in self._order)
         parents = [-1 if parent is None else self._nearest[parent] for parent in above]
-        local = [
-            bound[index] if parent < 0 else np.linalg.inv(bound[order[parent]]) @ bound[index]
-            for index, parent in zip(order, parents, strict=True)
-        ]
-        return Skeleton(names=self._names(order), parents=np.array(parents, np.int32), local_matrices=np.array(local))
+        return bound_skeleton(
+            [self._nodes[index].name for index in self._order], parents, np.array([bound[index] for index in self._order])
+        )
 
     def _joints_of(self, skin: int) -> list[int]:
         declared = gltf_json.pick(self._gltf.document, "skins", skin)
         joints = gltf_json.integers(declared, "joints")
-        if not 0 < len(joints) <= _MAX_JOINTS or len(set(joints)) < len(joints) or not set(joints) <= set(self._nodes):
+        if not 0 < len(joints) <= MOST_JOINTS or len(set(joints)) < len(joints) or not set(joints) <= set(self._nodes):
             raise ModelError(f"skin {skin} has no joints, too many, or some that are not in the scene: export it again")
         return joints
 
@@ -108,23 +99,4 @@ class SkinReader:
             if accessor_count(self._gltf, at) != count:
                 raise ModelError(f"{key} has {accessor_count(self._gltf, at):,} elements for {count:,} vertices: the file is damaged")
             found.append(read_floats(self._gltf, at, widths=(4,)))
-        return np.clip(found[0], 0, _MAX_JOINTS).astype(np.int64), found[1]
-
-    def _names(self, order: Sequence[int]) -> tuple[str, ...]:
-        """The nodes' names, made different where they are not."""
-        taken: dict[str, None] = {}
-        for number, index in enumerate(order):
-            name = self._nodes[index].name or f"joint_{number}"
-            while name in taken:
-                name += f"_{number}"
-            taken[name] = None
-        return tuple(taken)
-
-
-def _unscaled(matrix: Matrix) -> Matrix:
-    """The nearest rotation, and the place."""
-    turned = np.eye(4)
-    u, _, v = np.linalg.svd(matrix[:3, :3])
-    turned[:3, :3] = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ v))]) @ v
-    turned[:3, 3] = matrix[:3, 3]
-    return turned
+        return np.clip(found[0], 0, MOST_JOINTS).astype(np.int64), found[1]

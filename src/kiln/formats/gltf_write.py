@@ -242,7 +242,8 @@ class _Writer:
         if mesh.colors is not None:
             attributes["COLOR_0"] = self._accessor(to_linear(mesh.colors), _VERTICES, normalized=True)
         if mesh.joints is not None and mesh.weights is not None:
-            for number in range(mesh.joints.shape[1] // 4):
+            needed = np.flatnonzero(mesh.weights.any(axis=0)).max(initial=0)
+            for number in range(needed // 4 + 1):  # a second set that moves nothing would only slow engines down
                 four = slice(4 * number, 4 * number + 4)
                 attributes[f"JOINTS_{number}"] = self._accessor(_narrow(mesh.joints[:, four]), _VERTICES)
                 attributes[f"WEIGHTS_{number}"] = self._accessor(np.ascontiguousarray(mesh.weights[:, four]), _VERTICES)

@@ -8,7 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from PIL import Image, UnidentifiedImageError
 
 from kiln.errors import ModelError
@@ -19,6 +19,17 @@ MAX_PIXELS: Final = 8192 * 8192
 
 def decode_image(data: bytes, *, what: str) -> UInt8[np.ndarray, "height width 4"]:
     """The picture's pixels, 8 bits a channel, opaque where it has no alpha. ModelError, beginning with `what`, when it is none."""
+    return _rgba(_decoded(data, what))
+
+
+def decode_map(data: bytes, *, what: str) -> UInt8[np.ndarray, "..."] | UInt16[np.ndarray, "..."]:
+    """The picture as it is: (h, w) or (h, w, channels), 8 or 16 bits. ModelError as `decode_image`."""
+    pixels = _decoded(data, what)
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+def _decoded(data: bytes, what: str) -> np.ndarray:
+    """As OpenCV has it: blue first."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warning about large pictures: the limit is ours
@@ -31,7 +42,7 @@ def decode_image(data: bytes, *, what: str) -> UInt8[np.ndarray, "height width 4
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ModelError(f"{what} is damaged: export it again")
-    return _rgba(pixels)
+    return pixels
 
 
 def without_alpha(pixels: UInt8[np.ndarray, "height width 4"] | None) -> UInt8[np.ndarray, "height width 3"] | None:

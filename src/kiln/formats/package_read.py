@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,9 +19,9 @@ from kiln.errors import ModelError
 from kiln.formats.content import Content
 from kiln.formats.folder import Folder
 from kiln.formats.gltf_read import read_gltf, read_gltf_parts
-from kiln.formats.image import decode_image, without_alpha
+from kiln.formats.image import decode_image, decode_map, without_alpha
 from kiln.formats.names import safe_name
-from kiln.formats.package import MANIFEST
+from kiln.formats.package import MANIFEST, json_bytes
 from kiln.formats.package_layout import hulls_path, lod_path, model_path, texture_path
 from kiln.formats.whole_file import read_whole
 
@@ -36,17 +37,26 @@ class OpenPackage:
     """A package's files and what they hold."""
 
     files: Mapping[str, bytes]
-    """All that its manifest lists, by path, as they lie there now."""
+    """Those its manifest lists, by path, as they lie there now."""
 
     manifest: Mapping[str, Any]
     asset: Asset
     """Name, mesh, material(s), LODs, hulls, skeleton; `source` is the game mesh itself."""
 
-    measures: Mapping[str, Value]
-    """What its report says."""
+    report: Mapping[str, Any]
+    """What its report.json says: "measures", "steps" and "warnings", as far as they are there; nothing where it is damaged."""
 
     changed: tuple[str, ...]
     """Files that are not as they were written: somebody worked on them."""
+
+    gone: tuple[str, ...]
+    """Files that somebody took out, engines' folders above all: they are not missed as long as the model and its textures are there."""
+
+    @property
+    def measures(self) -> Mapping[str, Value]:
+        """What was measured on its files when they were made."""
+        found: Mapping[str, Value] = self.report.get("measures", {})
+        return found
 
 
 def is_package(path: Path) -> bool:
@@ -54,17 +64,27 @@ def is_package(path: Path) -> bool:
     return path.is_dir() or path.suffix.lower() == ".zip"
 
 
-def open_package(path: Path) -> OpenPackage:
-    """Read a package from its folder or its zip. ModelError when it is none, lacks files, or holds what Kiln does not write."""
+def open_package(path: Path, *, extras: bool = False) -> OpenPackage:
+    """Read a package from its folder or its zip, with the maps to which no GLB refers if `extras` are wanted.
+
+    ModelError when it is none, lacks its model or that model's textures, or holds what Kiln does not write.
+    """
     with _unpacked(path) as folder:
         manifest = _manifest(folder)
         listed = {str(entry.get("name")): str(entry.get("sha256")) for entry in manifest["outputs"]}
         inside = Folder(folder / MANIFEST)
-        files = {name: inside.read(name) for name in listed}
+        for name in listed:
+            inside.check(name)
+        files = {name: inside.read(name) for name in listed if inside.holds(name)}
         changed = tuple(name for name, data in files.items() if FileRecord.of(name, data).sha256 != listed[name])
+        gone = tuple(sorted(listed.keys() - files.keys()))
         name = safe_name(str(manifest.get("name", "")))
         asset = _asset(name, folder, files)
-        return OpenPackage(files=files, manifest=manifest, asset=asset, measures=_measures(files), changed=changed)
+        if extras and asset.material is not None:
+            asset = replace(asset, material=replace(asset.material, extras=_extras(name, files)))
+        if missed := [path for path in gone if path.endswith(tuple(f"_{slot}.png" for slot in _SLOTS))]:
+            raise ModelError(f"{missed[0]} was taken out of the package, but its material needs it: put it back, or make the package again")
+        return OpenPackage(files=files, manifest=manifest, asset=asset, report=_report(files), changed=changed, gone=gone)
 
 
 def _asset(name: str, folder: Path, files: Mapping[str, bytes]) -> Asset:
@@ -152,26 +172,40 @@ def _textured(material: Material, name: str, files: Mapping[str, bytes], *, numb
     return replace(material, **found)
 
 
+def _extras(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Of a single material, by the maps' names."""
+    before, after = texture_path(name, "\0").split("\0")
+    paths = [path for path in files if path.startswith(before) and path.endswith(after)]
+    found = {path[len(before) : -len(after)]: path for path in paths}
+    return {what: decode_map(files[path], what=path) for what, path in found.items() if what not in (*_SLOTS, "guessed")}
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise ModelError(f"{folder.name}: there is no {MANIFEST} in it: name a package's folder, its zip, or a model file")
-    try:
-        found = json.loads(read_whole(folder / MANIFEST, limit=16 << 20, error=ModelError))
-    except (ValueError, RecursionError):
-        found = None
+    found = _json(read_whole(folder / MANIFEST, limit=16 << 20, error=ModelError))
     outputs = found.get("outputs") if isinstance(found, dict) and "kiln" in found else None
     if not isinstance(outputs, list) or not all(isinstance(entry, dict) for entry in outputs) or len(outputs) > _MAX_FILES:
         raise ModelError(f"{folder.name}: its manifest.json is not one of Kiln's, so this is no Kiln package")
     return dict(found)
 
 
-def _measures(files: Mapping[str, bytes]) -> dict[str, Value]:
-    try:
-        report = json.loads(files.get("report.json", b"{}"))
-    except (ValueError, RecursionError):
+def _report(files: Mapping[str, bytes]) -> dict[str, Any]:
+    found = _json(files.get("report.json", b""))
+    kinds = {"measures": dict, "steps": list, "warnings": list}
+    if not isinstance(found, dict) or not all(isinstance(found.get(key, kind()), kind) for key, kind in kinds.items()):
         return {}
-    measures = report.get("measures") if isinstance(report, dict) else None
-    return dict(measures) if isinstance(measures, dict) else {}
+    return found
+
+
+def _json(data: bytes) -> Any:
+    """What a JSON file says; None where it is damaged, or says what cannot be written again, such as NaN."""
+    try:
+        found = json.loads(data)
+        json_bytes(found)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 @contextmanager
@@ -190,11 +224,12 @@ def _unzip(path: Path, into: Path) -> Path:
         with zipfile.ZipFile(path) as packed:
             entries = [entry for entry in packed.infolist() if not entry.is_dir()]
             roots = {entry.filename.split("/", 1)[0] for entry in entries if "/" in entry.filename}
-            if len(roots) != 1 or len(entries) > _MAX_FILES or sum(entry.file_size for entry in entries) > _MAX_BYTES:
+            too_large = len(entries) > _MAX_FILES or sum(entry.file_size for entry in entries) > _MAX_BYTES
+            if len(roots) != 1 or roots <= {".", ".."} or too_large:
                 raise ModelError(f"{path.name}: it does not hold one Kiln package")
             packed.extractall(into, members=entries)
     except FileNotFoundError:
         raise ModelError(f"there is no file {path}: check the name and the folder") from None
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
         raise ModelError(f"{path.name}: it cannot be unpacked ({error}): copy it again") from None
     return into / roots.pop()

@@ -7,6 +7,8 @@ one line are tried first, the others only where a block is not yet good.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import UInt8
 
@@ -56,7 +58,7 @@ _QUINT_BITS = np.array([0, 3, 5, 7])
 _HUGE = 1e300
 
 # With plain numbers numba would compile the functions that get them a second time, for the constants: 4 of 14 seconds.
-_ZERO, _NONE = np.int64(0), np.int64(-1)
+_ZERO, _NONE, _TRUE = cast("int", np.int64(0)), cast("int", np.int64(-1)), cast("bool", np.bool_(True))
 
 
 def encode_uastc(texels: UInt8[np.ndarray, "blocks 16 4"]) -> UInt8[np.ndarray, "blocks 16"]:
@@ -71,7 +73,7 @@ def encode_blocks(texels: np.ndarray, blocks: np.ndarray) -> None:
     """Fill blocks (N, 16) uint8, which is zero, from texels (N, 16, 4) uint8."""
     block = np.empty((16, 4), np.int64)
     for i in range(len(texels)):
-        is_solid, is_opaque = np.bool_(True), np.bool_(True)
+        is_solid, is_opaque = _TRUE, _TRUE
         for texel in range(16):
             for k in range(4):
                 block[texel, k] = texels[i, texel, k]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from kiln.asset import Package, Report, Step
 from kiln.engines.deliver import deliver, measured_switch_sizes
@@ -39,7 +37,7 @@ def export_package(
 
     on_event(Event(stage="export", state="started"))
     step(0.0, "package")
-    opened = open_package(path)
+    opened = open_package(path, extras=bool(params.pack))
     if params.name not in (None, opened.asset.name):
         raise InputError(f"a finished package keeps its name, {opened.asset.name}: leave --name out, or make it again under the new one")
     target = (path.parent if out is None else out) / opened.asset.name
@@ -57,8 +55,13 @@ def export_package(
 def _carry_over(draft: Draft, opened: OpenPackage, params: ExportParams) -> None:
     """Everything but the folders that are made anew."""
     for name, data in opened.files.items():
-        if name.split("/", 1)[0] not in params.engine and name not in (_REPORT, MANIFEST):
+        if _engine(name) not in params.engine and name not in (_REPORT, MANIFEST):
             draft.write(name, data)
+
+
+def _engine(path: str) -> str:
+    """The engine in whose folder a file lies, if it does."""
+    return path.split("/", 1)[0]
 
 
 def _write(draft: Draft, opened: OpenPackage, params: ExportParams) -> tuple[str, ...]:
@@ -69,14 +72,15 @@ def _write(draft: Draft, opened: OpenPackage, params: ExportParams) -> tuple[str
         draft.write(name, data)
     switch = measured_switch_sizes(opened.measures, len(asset.lods))
     handover = Handover(asset=asset, textures=opened.files, switch=switch, options=engine_options(params))
-    changed = tuple(f"{name} was changed since the package was made, and is taken as it is now" for name in opened.changed)
-    return changed + deliver(draft, handover, params.engine)
+    changed = [f"{name} was changed since the package was made, and is taken as it is now" for name in opened.changed]
+    gone = [f"{name} was taken out of the package, and stays out" for name in opened.gone if _engine(name) not in params.engine]
+    return (*changed, *gone, *deliver(draft, handover, params.engine))
 
 
 def _write_report(draft: Draft, opened: OpenPackage, params: ExportParams, notes: tuple[str, ...]) -> Report:
     """The package's report with one more step."""
-    said: dict[str, Any] = json.loads(opened.files.get(_REPORT, b"{}"))
     step = Step(stage="export", params=params.model_dump(mode="json", exclude={"out", "name"}), notes=notes)
     added = {"stage": step.stage, "params": dict(step.params), "notes": list(notes), "measures": {}}
-    draft.write(_REPORT, json_bytes({**said, "steps": [*said.get("steps", []), added]}))
-    return Report(name=opened.asset.name, measures=opened.measures, steps=(step,), warnings=tuple(said.get("warnings", ())))
+    draft.write(_REPORT, json_bytes({**opened.report, "steps": [*opened.report.get("steps", []), added]}))
+    warnings = tuple(map(str, opened.report.get("warnings", [])))
+    return Report(name=opened.asset.name, measures=opened.measures, steps=(step,), warnings=warnings)

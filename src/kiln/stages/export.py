@@ -125,11 +125,10 @@ def _game_ready(asset: Asset, name: str) -> Asset:
 
 
 def _with_tangents(mesh: Mesh) -> Mesh:
-    from kiln.geometry.normals import smooth_normals
+    from kiln.geometry.normals import with_normals
     from kiln.geometry.tangents import add_tangents
 
-    if mesh.normals is None:
-        mesh = replace(mesh, normals=smooth_normals(mesh))
+    mesh = with_normals(mesh)
     return mesh if mesh.uvs is None or mesh.tangents is not None else add_tangents(mesh)
 
 

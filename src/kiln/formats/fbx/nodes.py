@@ -1,9 +1,9 @@
-"""Which nodes of an FBX scene are shown, and where they stand."""
+"""An FBX scene's nodes: where they stand, and which of them are shown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -14,8 +14,8 @@ from jaxtyping import Float64
 from kiln.errors import ModelError
 from kiln.formats.fbx.notes import Notes
 from kiln.formats.fbx.objects import Document, FbxObject
-from kiln.formats.fbx.properties import Properties, floats
-from kiln.formats.fbx.transforms import ROOT, Matrix, Placement, geometric, placement
+from kiln.formats.fbx.properties import Properties
+from kiln.formats.fbx.transforms import ROOT, Matrix, Placement, placement
 
 _MAX_NODES: Final = 50_000
 """Each takes 0.1 ms, and 0.3 ms more where it shows a mesh."""
@@ -31,21 +31,63 @@ _LEVEL = re.compile(r"(.*)_LOD(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A node that shows a mesh."""
+    """A node where it stands now."""
 
     item: FbxObject
+    parent: Node | None
+    placement: Placement
+    is_kept: bool
+    """Whether it is part of no lower level of detail."""
+
+    @property
+    def id(self) -> int:
+        """Of its object."""
+        return self.item.id
+
+    @property
+    def world(self) -> Matrix:
+        """To the scene's frame, in the file's units."""
+        return self.placement.matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A mesh that a node shows."""
+
+    node: Node
     geometry: FbxObject
-    matrix: Matrix
-    """Of the mesh to the scene's frame, in the file's units."""
 
 
-def shown_nodes(document: Document, notes: Notes) -> list[Node]:
-    """Every node with a mesh, depth first; without lower levels of detail, collision bodies and what is hidden, which is noted."""
-    found = [node for node in islice(_placed(document, notes), _MAX_NODES + 1) if _is_seen(node.item, notes)]
+def scene_nodes(document: Document, notes: Notes) -> list[Node]:
+    """Every node, depth first, so that parents come before their children. ModelError for cycles, and for more than an asset has."""
+    items = document.of_kind("Model")
+    if len(items) > _MAX_NODES:
+        raise ModelError(f"it has {len(items):,} nodes, more than {_MAX_NODES:,}: export the model alone")
+    waiting: list[tuple[FbxObject, Node | None, bool]] = [(item, None, True) for item in reversed(items) if document.parent(item) is None]
+    found: dict[int, Node] = {}
+    while waiting:
+        item, parent, is_kept = waiting.pop()
+        if item.id in found:
+            continue  # with two parents it stands under the first
+        found[item.id] = node = Node(item, parent, placement(item.properties, parent.placement if parent else ROOT), is_kept)
+        children = document.children(item, "Model")
+        levels = len(children) if _is_lod_group(document, item) else 0
+        if levels > 1 and is_kept:
+            notes.add(_LOWER, count=levels - 1)
+        waiting += [(child, node, is_kept and not (levels and place)) for place, child in reversed(list(enumerate(children)))]
+    if len(found) < len(items):
+        raise ModelError("nodes are each other's parents: it is damaged; export it again")
+    return list(found.values())
+
+
+def shown_meshes(document: Document, nodes: Sequence[Node], notes: Notes) -> list[Shown]:
+    """Every mesh that a node shows; without lower levels of detail, collision bodies and what is hidden, which is noted."""
+    meshes = ((node, mesh) for node in nodes if node.is_kept for mesh in document.children(node.item, "Geometry", "Mesh"))
+    found = [Shown(node, mesh) for node, mesh in islice(meshes, _MAX_NODES + 1) if _is_seen(node.item, notes)]
     if len(found) > _MAX_NODES:
         raise ModelError(f"it shows more than {_MAX_NODES:,} meshes: join them, or export the model alone")
-    best = {match[1].lower() for node in found if (match := _LEVEL.fullmatch(node.item.name)) and int(match[2]) == 0}
-    kept = [node for node in found if not ((match := _LEVEL.fullmatch(node.item.name)) and int(match[2]) > 0 and match[1].lower() in best)]
+    best = {match[1].lower() for each in found if (match := _level(each)) and int(match[2]) == 0}
+    kept = [each for each in found if not ((match := _level(each)) and int(match[2]) > 0 and match[1].lower() in best)]
     if len(kept) < len(found):
         notes.add(_LOWER, count=len(found) - len(kept))
     return kept
@@ -67,28 +109,8 @@ def file_to_kiln(settings: Properties, notes: Notes) -> Float64[np.ndarray, "3 3
     return matrix * (centimetres / 100)
 
 
-def _placed(document: Document, notes: Notes) -> Iterator[Node]:
-    """The nodes with meshes, without the lower levels of LodGroups."""
-    items = document.of_kind("Model")
-    if len(items) > _MAX_NODES:
-        raise ModelError(f"it has {len(items):,} nodes, more than {_MAX_NODES:,}: export the model alone")
-    waiting = [(item, ROOT, True) for item in reversed(items) if document.parent(item) is None]
-    seen: set[int] = set()
-    while waiting:
-        item, parent, is_kept = waiting.pop()
-        if item.id in seen:
-            continue  # with two parents it stands under the first
-        seen.add(item.id)
-        stand = placement(item.properties, parent)
-        for geometry in document.children(item, "Geometry", "Mesh") if is_kept else ():
-            yield Node(item, geometry, _mesh_matrix(document, item, geometry, stand, notes))
-        children = document.children(item, "Model")
-        levels = len(children) if _is_lod_group(document, item) else 0
-        if levels > 1 and is_kept:
-            notes.add(_LOWER, count=levels - 1)
-        waiting += [(child, stand, is_kept and not (levels and place)) for place, child in reversed(list(enumerate(children)))]
-    if len(seen) < len(items):
-        raise ModelError("nodes are each other's parents: it is damaged; export it again")
+def _level(shown: Shown) -> re.Match[str] | None:
+    return _LEVEL.fullmatch(shown.node.item.name)
 
 
 def _is_lod_group(document: Document, item: FbxObject) -> bool:
@@ -104,18 +126,3 @@ def _is_seen(item: FbxObject, notes: Notes) -> bool:
         notes.add("hidden mesh(es) were left out", count=1)
         return False
     return True
-
-
-def _mesh_matrix(document: Document, item: FbxObject, geometry: FbxObject, stand: Placement, notes: Notes) -> Matrix:
-    """Of the mesh to the scene's frame: as it was bound to its skeleton, if it has one, however that poses now."""
-    world = stand.matrix
-    for skin in document.children(geometry, "Deformer", "Skin"):
-        notes.add("skeletons and skins were left out: the mesh stands as it was bound")
-        for cluster in document.children(skin, "Deformer", "Cluster"):
-            mesh_to_bone, bone = floats(cluster.record, "Transform"), floats(cluster.record, "TransformLink")
-            if len(mesh_to_bone) == len(bone) == 16:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    world = bone.reshape(4, 4).T @ mesh_to_bone.reshape(4, 4).T
-                break
-    with np.errstate(over="ignore", invalid="ignore"):
-        return world @ geometric(item.properties)

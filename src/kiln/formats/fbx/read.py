@@ -11,7 +11,8 @@ FBX leaves open what a reader has to know. It is taken so:
 | metal of Phong | ReflectionFactor in files of Blender and Kiln, none in others |
 | a second UV set | a light map's if it is called so and lies in the unit square |
 | levels of detail | the first child of a LodGroup; _LOD0 where there are _LOD1, _LOD2 beside it |
-| skins | left out; the mesh stands as it was bound, not as it is posed |
+| skins | meshes and joints as they were bound, not as they are posed; scale of joints is left out |
+| joints | what moves a mesh, bones above and below, and what stands between; bones that rigid meshes hang from |
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from kiln.asset import UNMADE, Material, Mesh
+from kiln.asset import UNMADE, Material, Mesh, Skeleton
 from kiln.errors import ModelError
 from kiln.formats.attributes import unit_rows
 from kiln.formats.content import Content, check_counts
 from kiln.formats.fbx.materials import MaterialReader
-from kiln.formats.fbx.nodes import Node, file_to_kiln, shown_nodes
+from kiln.formats.fbx.nodes import Node, Shown, file_to_kiln, scene_nodes, shown_meshes
 from kiln.formats.fbx.notes import Notes
 from kiln.formats.fbx.objects import Document
 from kiln.formats.fbx.parse import parse_fbx
 from kiln.formats.fbx.shape import Shape, read_shape
+from kiln.formats.fbx.skins import SkinReader
 from kiln.formats.folder import Folder
 from kiln.formats.gltf_read import merge_meshes
 
@@ -38,12 +40,17 @@ from kiln.formats.gltf_read import merge_meshes
 def read_fbx(data: bytes, folder: Folder) -> Content:
     """The scene of a binary FBX file, versions 7100 to 7700. Raises ModelError with the reason, whatever the bytes are."""
     document, notes = Document(parse_fbx(data)), Notes()
-    scene = _Scene(document, notes)
-    for node in shown_nodes(document, notes):
-        scene.add(node)
+    nodes = scene_nodes(document, notes)
+    shown = shown_meshes(document, nodes, notes)
+    skins = SkinReader(document, nodes, shown)
+    if skins.is_skinned and not folder.skins:
+        notes.add("skeletons and skins were left out: the mesh stands as it was bound")
+    scene = _Scene(document, skins, notes, bones=folder.skins and bool(skins))
+    for each in shown:
+        scene.add(each)
     mesh, materials = scene.merge(MaterialReader(document, folder, notes))
     _note_left_out(document, notes)
-    return Content(mesh=mesh, materials=materials, notes=notes.sentences, linked=folder.used)
+    return Content(mesh=mesh, materials=materials, skeleton=scene.skeleton(), notes=notes.sentences, linked=folder.used)
 
 
 def _note_left_out(document: Document, notes: Notes) -> None:
@@ -59,8 +66,8 @@ def _note_left_out(document: Document, notes: Notes) -> None:
 class _Scene:
     """Collects meshes where they stand, then makes one of them."""
 
-    def __init__(self, document: Document, notes: Notes) -> None:
-        self._document, self._notes = document, notes
+    def __init__(self, document: Document, skins: SkinReader, notes: Notes, *, bones: bool) -> None:
+        self._document, self._skins, self._notes, self._bones = document, skins, notes, bones
         self._to_kiln = file_to_kiln(document.settings, notes)
         self._number = {item.id: number for number, item in enumerate(document.of_kind("Material"))}
         self._shapes: dict[int, Shape | None] = {}
@@ -68,18 +75,26 @@ class _Scene:
         self._materials: list[Int64[np.ndarray, " triangles"]] = []
         self._vertices = self._triangles = 0
 
-    def add(self, node: Node) -> None:
+    def add(self, shown: Shown) -> None:
         """A node's mesh. One that several nodes show is read once, and stands in each place."""
-        if node.geometry.id not in self._shapes:
-            self._shapes[node.geometry.id] = read_shape(node.geometry.record, self._notes)
-        shape = self._shapes[node.geometry.id]
+        if shown.geometry.id not in self._shapes:
+            self._shapes[shown.geometry.id] = read_shape(shown.geometry.record, self._notes)
+        shape = self._shapes[shown.geometry.id]
         if shape is None:
             return
         self._vertices += len(shape.vertex_point)
         self._triangles += len(shape.triangles)
         check_counts(vertices=self._vertices, triangles=self._triangles)
-        self._meshes.append(_placed(shape, node.matrix, self._to_kiln))
-        self._materials.append(self._numbers(shape, node))
+        mesh = _placed(shape, self._skins.mesh_matrix(shown), self._to_kiln)
+        if self._bones:
+            joints, weights = self._skins.influences(shown, len(shape.points))
+            mesh = replace(mesh, joints=joints[shape.vertex_point], weights=weights[shape.vertex_point])
+        self._meshes.append(mesh)
+        self._materials.append(self._numbers(shape, shown.node))
+
+    def skeleton(self) -> Skeleton | None:
+        """What the meshes' joints count into."""
+        return self._skins.skeleton(self._to_kiln) if self._bones else None
 
     def merge(self, reader: MaterialReader) -> tuple[Mesh, tuple[Material, ...]]:
         """One mesh of all, and the materials its triangles use, in the file's order; where some have none, a default comes last."""
