@@ -158,7 +158,7 @@ def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
             f"it reaches {reach:.1e} m from the origin, more than {_MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?"
         )
     if not _has_area(mesh):
-        raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area")
+        raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area; if it was scaled by zero, scale it up where it was made")
     return _with_good_normals(mesh)
 
 

@@ -78,13 +78,19 @@ def open_package(path: Path, *, extras: bool = False) -> OpenPackage:
         files = {name: inside.read(name) for name in listed if inside.holds(name)}
         changed = tuple(name for name, data in files.items() if FileRecord.of(name, data).sha256 != listed[name])
         gone = tuple(sorted(listed.keys() - files.keys()))
+        _check_textures(gone)
         name = safe_name(str(manifest.get("name", "")))
         asset = _asset(name, folder, files)
         if extras and asset.material is not None:
             asset = replace(asset, material=replace(asset.material, extras=_extras(name, files)))
-        if missed := [path for path in gone if path.endswith(tuple(f"_{slot}.png" for slot in _SLOTS))]:
-            raise ModelError(f"{missed[0]} was taken out of the package, but its material needs it: put it back, or make the package again")
         return OpenPackage(files=files, manifest=manifest, asset=asset, report=_report(files), changed=changed, gone=gone)
+
+
+def _check_textures(gone: Sequence[str]) -> None:
+    """Raise ModelError for a material's map that is gone: without its ORM map all would be metal."""
+    for path in gone:
+        if path.startswith("textures/") and path.endswith(tuple(f"_{slot}.png" for slot in _SLOTS)):
+            raise ModelError(f"{path} was taken out of the package, but its material needs it: put it back, or make the package again")
 
 
 def _asset(name: str, folder: Path, files: Mapping[str, bytes]) -> Asset:
