@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["KILN_CACHE"] = "off"  # what a test asserts, this run made; the cache's own tests name a folder
 
 from jaxtyping import install_import_hook
 

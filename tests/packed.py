@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import numpy as np
 
 from engines.props import skinned
 from kiln.asset import Asset
-from oracles import run_node
+from kiln.formats.asset_files import game_materials, game_mesh
+from kiln.formats.gltf_write import Part, encode_material, gltf_document
+from oracles import khronos, run_node
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,25 @@ def meshopt_sizes(*plain: Path) -> list[int]:
     """Bytes of each GLB when glTF-Transform packs it, normals in 8 bits."""
     found = json.loads(run_node("meshopt_size.mjs", *plain))
     return [found[str(file)] for file in plain]
+
+
+def document_of(asset: Asset) -> tuple[dict[str, Any], bytes]:
+    """The asset's plain glTF, to be packed."""
+    materials = [encode_material(material) for material in game_materials(asset)]
+    return gltf_document([Part(name=asset.name, mesh=game_mesh(asset))], materials, asset.skeleton)
+
+
+def written(packs: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """GLBs on disk, by the keys that they have in memory."""
+    paths = {key: folder / f"{number}.glb" for number, key in enumerate(packs)}
+    for key, path in paths.items():
+        path.write_bytes(packs[key])
+    return paths
+
+
+def assert_khronos_is_silent(files: Mapping[str, Path]) -> None:
+    for key, report in zip(files, khronos(*files.values()), strict=True):
+        assert (report["errors"], report["warnings"]) == (0, 0), (key, report["messages"])
 
 
 def three_packed(*files: Path) -> list[list[ThreeMesh]]:

@@ -5,12 +5,17 @@
     │   ├── PictureError          a picture is missing, broken, empty or says nothing
     │   ├── ModelError            a mesh file is missing, broken or holds no surface
     │   ├── RecipeError           a recipe names something unknown, out of range or out of order
-    │   └── CutoutError           no subject could be told from the background
+    │   ├── CutoutError           no subject could be told from the background
+    │   ├── ConflictError         it contradicts what is there already: another request under that key, a job that has ended
+    │   └── RefusedError          what came from outside is of a kind, a size or from a place that is not let in
     ├── SetupError            4   this machine lacks something: an extra, a right to write, disk space
     ├── BackendError          5   a model or a native library failed
     │   └── TimeLimitError        it ran past its time limit and was stopped
     ├── PostconditionError    6   a stage looked at its own result and it is not what it promised
     │   └── ContractError         the finished asset breaks limits of its contract
+    ├── StorageError          7   stored bytes are missing, damaged or out of reach, or cannot be kept
+    │   └── AlreadyStored         another content is stored under that key
+    ├── BudgetError           8   it would cost more than a budget or a day's quota leaves
     └── Cancelled           130   the user said stop
 
 A message says what is wrong, then how to cure it. Anything else that escapes is a bug: exit code 1.
@@ -20,7 +25,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+StorageFault = Literal["missing", "exists", "damaged", "forbidden", "full", "unavailable"]
+"""Why a StorageError: no such key; another content under it; not the bytes that were put; no right; no room; no answer in time."""
 
 
 class KilnError(Exception):
@@ -49,6 +58,22 @@ class RecipeError(InputError):
 
 class CutoutError(InputError):
     """No subject could be told from the background."""
+
+
+class ConflictError(InputError):
+    """It contradicts what is there already: another request under that key, a job that has ended, a later attempt."""
+
+
+class RefusedError(InputError):
+    """What came from outside is of a kind, a size or from a place that is not let in; nothing of it was kept."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """One word for counting: "kind", "size", "damaged", "effort", "address", "unreachable", "text"."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), reason=self.reason), self.args
 
 
 class SetupError(KilnError):
@@ -80,6 +105,29 @@ class ContractError(PostconditionError):
         super().__init__(message)
         self.verdict = verdict
         """The asset.Verdict, limit by limit."""
+
+
+class StorageError(KilnError):
+    """Stored bytes are missing, damaged or out of reach, or cannot be kept; `kind` tells a program which."""
+
+    exit_code = 7
+
+    def __init__(self, message: str, *, kind: StorageFault = "unavailable") -> None:
+        super().__init__(message)
+        self.kind: StorageFault = kind
+
+
+class AlreadyStored(StorageError):
+    """Another content is stored under that key; it was not touched."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="exists")
+
+
+class BudgetError(KilnError):
+    """It would cost more than a budget or a day's quota leaves; nothing was started and nothing was charged."""
+
+    exit_code = 8
 
 
 class Cancelled(KilnError):

@@ -104,7 +104,7 @@ def crowded() -> Asset:
 SOUND: dict[str, tuple[Make, str]] = {  # how to make it, and a word of the note that every engine owes ("" for none)
     **{f"no {slot}": (partial(painted, **{slot: None}), "") for slot in MAPS},
     "no maps": (partial(painted, **dict.fromkeys(MAPS)), ""),
-    "no UVs": (without_uvs, ""),
+    "no UVs": (without_uvs, "there are no UVs"),
     "no material": (lambda: replace(props.prop(), material=None), ""),
     "LODs without UVs": (lambda: replace(props.prop(), lods=(props.ball(5, 6), bare(props.ball(4, 5)))), "has no UVs"),
     "flat hulls": (lambda: replace(props.prop(), hulls=(squashed(cube(), 1, 0, 1), cube())), "1 collision hulls are left out"),

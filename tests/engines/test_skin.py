@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kiln.asset import Mesh, Skeleton
+from kiln.asset.rotation import rotation_matrix
 from kiln.engines.skin import ready_skin
 from kiln.errors import ModelError
 from shapes import tetrahedron
@@ -47,6 +48,44 @@ def test_several_roots_get_one_at_the_origin_and_nothing_moves() -> None:
     np.testing.assert_array_equal(after.global_matrices[0], np.eye(4))
     assert mesh.joints is not None and mesh.joints.tolist() == [[1, 4, 0, 0]] * 4
     assert "the skeleton had 3 roots; they hang from a new joint, root, now" in notes
+
+
+def turned_root(*names: str) -> Skeleton:
+    """A chain whose root stands a metre up, turned."""
+    whole = chain(*names)
+    local = np.array(whole.local_matrices)
+    local[0, :3, :3] = rotation_matrix(np.array([0.1, 0.2, 0.3, 0.9]))
+    return replace(whole, local_matrices=local)
+
+
+def test_a_root_that_must_stand_still_gets_a_joint_above_it_where_it_does_not() -> None:
+    before = turned_root("mixamorig:Hips", "Spine")
+    mesh = bound([[1, 0, 0, 0]] * 4, [[0.5, 0.5, 0, 0]] * 4)
+    (moved,), after, notes = ready_skin("a", [mesh], before, influences=4, still_root=True)
+    assert after.names == ("root", "mixamorig:Hips", "Spine")
+    assert after.parents.tolist() == [-1, 0, 1]
+    np.testing.assert_array_equal(after.local_matrices[0], np.eye(4))
+    np.testing.assert_allclose(after.global_matrices[1:], before.global_matrices)
+    assert moved.joints is not None and moved.joints.tolist() == [[2, 1, 0, 0]] * 4
+    assert notes == ("the joint mixamorig:Hips was the root, but off the origin or turned; it hangs from a new joint, root, now",)
+    assert ready_skin("a", [mesh], before, influences=4)[1].names == before.names
+
+
+def test_a_root_of_that_name_is_put_at_the_origin_and_nothing_else_moves() -> None:
+    before = turned_root("Root", "hip", "head")
+    (mesh,), after, notes = ready_skin("a", [bound([[2, 0, 0, 0]] * 4, [[1, 0, 0, 0]] * 4)], before, influences=4, still_root=True)
+    assert (after.names, after.parents.tolist()) == (before.names, [-1, 0, 1])
+    np.testing.assert_array_equal(after.global_matrices[0], np.eye(4))
+    np.testing.assert_allclose(after.global_matrices[1:], before.global_matrices[1:], atol=1e-12)
+    assert mesh.joints is not None and mesh.joints[0, 0] == 2
+    assert notes == ("the joint Root was off the origin or turned; it stands there unturned now, and all others where they did",)
+
+
+def test_a_root_that_stands_still_stays_as_it_is() -> None:
+    before = chain("pelvis", "spine")
+    before = replace(before, local_matrices=np.concatenate([np.eye(4)[None] + 1e-9, before.local_matrices[1:]]))
+    _, after, notes = ready_skin("a", [bound([[0, 0, 0, 0]] * 4, [[1, 0, 0, 0]] * 4)], before, influences=4, still_root=True)
+    assert after.names == before.names and notes == ()
 
 
 def test_joints_keep_the_names_that_animations_know_and_others_are_made_safe() -> None:

@@ -333,3 +333,9 @@ def test_scripts_of_several_assets_compile_as_one_project(tmp_path: Path) -> Non
     for number, asset in enumerate((prop(), prop("egg"), many(), skinned())):
         _write(engine_files("unity", handover(asset)).files, tmp_path / f"{asset.name}_{number}")
     compile_unity(tmp_path, *tmp_path.glob("*/Editor/*.cs"))
+
+
+def test_vertex_colours_that_unity_would_not_show_are_told_of() -> None:
+    colored = replace(cube(), colors=np.full((cube().vertex_count, 4), 200, np.uint8))
+    assert any("vertex colours" in note for note in engine_files("unity", handover(Asset(name="Painted", source=colored))).notes)
+    assert not any("vertex colours" in note for note in engine_files("unity", handover(Asset(name="Plain", source=cube()))).notes)

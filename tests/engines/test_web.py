@@ -16,11 +16,11 @@ from kiln.asset import Asset, Material
 from kiln.engines import web
 from kiln.engines.handover import Handover
 from kiln.engines.web_textures import largest_side, web_materials
-from kiln.errors import BackendError, ModelError
+from kiln.errors import BackendError
 from kiln.formats import gltf_draco
 from oracles import gltf_transform, khronos
 from packed import three_packed
-from shapes import cube, mesh
+from shapes import cube
 
 BLIND_TO_KTX2 = {"VALUE_NOT_IN_LIST", "IMAGE_UNRECOGNIZED_FORMAT"}
 """The validator knows no picture but PNG and JPEG, and of extensions WebP alone."""
@@ -134,11 +134,6 @@ def test_a_mesh_that_draco_cannot_pack_goes_to_meshopt(monkeypatch: pytest.Monke
 def test_joints_without_a_skeleton_are_left_out() -> None:
     data, _ = model(replace(handover(skinned()), asset=replace(skinned(), skeleton=None)))
     assert "skins" not in document(data)
-
-
-def test_a_mesh_without_triangles_is_an_error() -> None:
-    with pytest.raises(ModelError, match="no triangles"):
-        model(Handover(asset=Asset(name="None", source=mesh(np.zeros((3, 3)), np.zeros((0, 3)))), textures={}))
 
 
 def test_importance_stays_at_home() -> None:

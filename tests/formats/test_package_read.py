@@ -163,6 +163,6 @@ def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "up.zip", "w") as packed:
         packed.writestr("../manifest.json", "{}")
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 nothing")
-    for name, reason in (("a.zip", "one Kiln package"), ("up.zip", "one Kiln package"), ("b.zip", "unpacked"), ("c.zip", "no file")):
+    for name, reason in (("a.zip", "one Kiln package"), ("up.zip", "inside a folder"), ("b.zip", "unpacked"), ("c.zip", "no file")):
         with pytest.raises(ModelError, match=reason):
             open_package(tmp_path / name)

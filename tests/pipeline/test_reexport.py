@@ -92,6 +92,28 @@ def test_textures_of_ones_own_packing(ball: Path, tmp_path: Path) -> None:
         kiln.export(ball, pack={"Mask": "R=what?"}, out=tmp_path)
     with pytest.raises(RecipeError, match="must differ"):
         kiln.export(ball, pack={"Mask": "R=1", "mask": "R=0"}, out=tmp_path)
+    with pytest.raises(RecipeError, match="another name than ORM"):
+        kiln.export(ball, pack={"ORM": "R=1"}, out=tmp_path)
+
+
+def test_a_map_that_no_model_refers_to_can_be_packed_later(ball: Path, tmp_path: Path) -> None:
+    first = kiln.export(ball, engine=[], pack={"Gloss": "R=1-roughness"}, out=tmp_path)
+    again = kiln.export(first.folder, engine=[], pack={"Both": "R=Gloss G=metallic B=0"})
+    packed = read_picture(again.folder / "textures" / "ball_Both.png")
+    np.testing.assert_array_equal(packed[..., 0], read_picture(first.folder / "textures" / "ball_Gloss.png"))
+
+
+def test_an_engine_s_folder_that_was_deleted_stays_away_and_comes_back_on_demand(ball: Path, tmp_path: Path) -> None:
+    import shutil
+
+    whole = kiln.export(ball, engine=["godot", "portable"], out=tmp_path).folder
+    before = _bytes(whole)
+    shutil.rmtree(whole / "godot")
+    without = kiln.export(whole, engine=["portable"])
+    assert set(_bytes(whole)) == {name for name in before if not name.startswith("godot/")}
+    assert "godot/ball.glb was taken out of the package, and stays out" in without.report.steps[-1].notes
+    kiln.export(whole, engine=["godot"])
+    assert _bytes(whole)["godot/ball.glb"] == before["godot/ball.glb"]
 
 
 def test_a_model_goes_as_it_is(tmp_path: Path) -> None:

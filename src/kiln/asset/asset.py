@@ -13,7 +13,6 @@ from kiln.asset.primitive import Primitive
 from kiln.asset.skeleton import Skeleton
 from kiln.asset.voxels import Voxels
 
-
 Body = tuple[Mesh, Primitive | None]
 """A convex hull, and the box, sphere or capsule that may replace it, if any is good enough."""
 

@@ -58,15 +58,16 @@ class FbxAsset:
     notes: tuple[str, ...]
 
 
-def fbx_asset(handover: Handover, *, texture_name: Callable[[str, Slot], str]) -> FbxAsset:
-    """The asset as an FBX file may hold it, and notes on what that changed. `texture_name` calls a surface's map by its name and slot.
+def fbx_asset(handover: Handover, *, texture_name: Callable[[str, Slot], str], still_root: bool = False) -> FbxAsset:
+    """The asset as an FBX file may hold it, and notes on what that changed. `texture_name` calls a surface's map by its name and slot;
+    `still_root` is `ready_skin`'s.
 
     Raises ModelError, with the cure, for a skin that means nothing.
     """
     asset = handover.asset
     mesh, materials = game_mesh(asset), game_materials(asset)
     bound = asset.skeleton if mesh.joints is not None else None
-    meshes, skeleton, notes = _static(asset) if bound is None else _skinned(handover, bound)
+    meshes, skeleton, notes = _static(asset) if bound is None else _skinned(handover, bound, still_root=still_root)
     return FbxAsset(
         mesh=meshes[0],
         lods=meshes[1:],
@@ -108,20 +109,20 @@ def _surfaces(asset: str, materials: tuple[Material, ...], texture_name: Callabl
         yield Surface(name=name, material=material, textures={slot: texture_name(name, slot) for slot in neutral}, neutral=neutral)
 
 
-_Body = tuple[tuple[Mesh, ...], Skeleton | None, tuple[str, ...]]
+_Bound = tuple[tuple[Mesh, ...], Skeleton | None, tuple[str, ...]]
 """LOD0 and its LODs, their skeleton, and notes."""
 
 
-def _static(asset: Asset) -> _Body:
+def _static(asset: Asset) -> _Bound:
     """Joints without a skeleton mean nothing, and a skeleton that moves nothing stays behind."""
     return tuple(replace(mesh, joints=None, weights=None) for mesh in (game_mesh(asset), *asset.lods)), None, ()
 
 
-def _skinned(handover: Handover, skeleton: Skeleton) -> _Body:
+def _skinned(handover: Handover, skeleton: Skeleton, *, still_root: bool) -> _Bound:
     asset = handover.asset
     lods = list(takewhile(lambda lod: lod.joints is not None, asset.lods))
     most, taken = handover.options.influences, _node_names(asset)
-    meshes, ready, notes = ready_skin(asset.name, (game_mesh(asset), *lods), skeleton, influences=most, taken=taken)
+    meshes, ready, notes = ready_skin(asset.name, (game_mesh(asset), *lods), skeleton, influences=most, taken=taken, still_root=still_root)
     lost = len(asset.lods) - len(lods)
     return meshes, ready, (*notes, *([f"{lost} LODs are left out, as the first of them has no skin"] if lost else []))
 

@@ -12,6 +12,7 @@ import numpy as np
 from kiln.asset import Asset, Mesh
 from kiln.errors import ModelError
 from kiln.formats.asset_files import game_materials, game_mesh
+from kiln.formats.gltf_write import material_maps
 
 _SMALLEST_METRES: Final = 1e-6
 """Engines weld what is nearer than about 0.2 micrometres (Unreal: 0.00002 cm)."""
@@ -32,6 +33,9 @@ def sound_asset(asset: Asset) -> tuple[Asset, tuple[str, ...]]:
     lods = tuple(takewhile(lambda lod: game_mesh(asset).uvs is None or lod.uvs is not None, asset.lods))
     bodies = [(hull, fit) for hull, fit in asset.bodies if not _is_flat(hull)]
     notes = []
+    painted = asset.source_materials if asset.material is None else (asset.material,)
+    if game_mesh(asset).uvs is None and any(map(material_maps, painted)):
+        notes.append("there are no UVs, so no textures: vertex colours and plain factors show instead")
     if lost := len(asset.lods) - len(lods):
         notes.append(f"{lost} LODs are left out, as the first of them has no UVs: make them again with `kiln process`")
     if flat := len(asset.hulls) - len(bodies):

@@ -60,4 +60,6 @@ def _notes(handover: Handover, fbx: FbxAsset) -> list[str]:
         notes.append("when LODs take over was not measured: each does at half the height of the one before")
     if fbx.skeleton is not None and handover.asset.hulls:
         notes.append(STILL_HULLS)
+    if fbx.mesh.colors is not None:
+        notes.append("Unity's Lit shaders do not show the FBX's vertex colours: bake them with `kiln process`, or use a shader that does")
     return notes

@@ -35,7 +35,7 @@ def files(handover: Handover) -> EngineFiles:
 
     Raises ModelError for an asset that no engine could show.
     """
-    ready = fbx_asset(handover, texture_name=lambda name, slot: f"T_{name}_{_SUFFIX[slot]}.png")
+    ready = fbx_asset(handover, texture_name=lambda name, slot: f"T_{name}_{_SUFFIX[slot]}.png", still_root=True)
     lods = () if handover.options.nanite else ready.lods[: _MOST_LODS - 1]
     name, mesh_name = handover.asset.name, f"{'SM' if ready.skeleton is None else 'SK'}_{handover.asset.name}"
     textures = texture_files(handover, ready.surfaces, remade={"normal": _directx_normal})
@@ -90,8 +90,6 @@ def _notes(handover: Handover, ready: FbxAsset, lods: Sequence[Mesh]) -> list[st
         notes.append(
             f"{len(handover.asset.hulls)} collision hulls are left out: a skeletal mesh collides by its physics asset, made on import"
         )
-    if ready.mesh.uvs is None:
-        notes.append("there are no UVs, so no textures: the material shows vertex colours or plain factors")
     return notes
 
 

@@ -20,6 +20,8 @@ from rich.table import Table
 from kiln import __version__
 from kiln.asset import VIEWS, Package, Report
 from kiln.errors import KilnError
+from kiln.faces.assets import assets
+from kiln.faces.cache import cache
 from kiln.faces.check import check, contracts, report_data, verdict_line
 from kiln.faces.flags import StageCommand, overrides, stage_flags
 from kiln.faces.progress import LiveProgress
@@ -34,6 +36,8 @@ Exit codes:
     4  this machine lacks something: an extra, a right to write, memory
     5  a backend or native library failed
     6  a stage's result is not what it promises
+    7  a store lacks something, holds it damaged, or is out of reach
+    8  it would cost more than a budget or quota leaves
   130  stopped by Ctrl-C; nothing half-written is left"""
 
 
@@ -64,6 +68,11 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--time-limit", type=_ABOVE_ZERO, metavar="SECONDS", help="Give up when any one stage takes longer. [default: 900]"),
         click.option(
             "--contract", help="Limits the package must keep (see `kiln contracts`), a .toml file, or none. [default: the recipe's]"
+        ),
+        click.option(
+            "--cache/--no-cache",
+            default=True,
+            help="Take what earlier runs made from the stage cache (see `kiln cache`), and keep what this one makes. [default: on]",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done, and no progress."),
         click.option("--quiet", "-q", is_flag=True, help="No progress, only the result."),
@@ -258,8 +267,10 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Console().print(table)
 
 
+kiln.add_command(assets)
 kiln.add_command(check)
 kiln.add_command(contracts)
+kiln.add_command(cache)
 
 
 def run() -> None:

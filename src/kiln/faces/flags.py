@@ -77,7 +77,10 @@ def _options(only: frozenset[str] | None) -> Iterator[Callable[[Callable[..., An
         yield _option(flag, names)
 
 
-_TAKEN = {"--out", "--recipe", "--json", "--view", "--name", "--up", "--help", "--quiet", "--contract", "--time-limit", "--memory-limit"}
+_TAKEN = {
+    *("--out", "--recipe", "--json", "--view", "--name", "--up", "--help", "--quiet", "--contract", "--time-limit", "--memory-limit"),
+    "--cache",
+}
 
 
 def _option(flag: Flag, names: list[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

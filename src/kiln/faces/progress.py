@@ -52,4 +52,5 @@ class LiveProgress:
 
 
 def _last(event: Event) -> str:
-    return event.notes[-1] if event.notes else ""
+    """What a finished stage has to say: that it was spared, and the last of its notes."""
+    return ": ".join(filter(None, [event.words, event.notes[-1] if event.notes else ""]))

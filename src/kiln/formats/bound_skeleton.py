@@ -17,7 +17,7 @@ MOST_JOINTS: Final = 65_536
 MOST_INFLUENCES: Final = 8
 """Of a vertex: what Unreal takes, and JOINTS_0 and JOINTS_1 of a glTF."""
 
-Influences = tuple[UInt16[np.ndarray, "n 8"], Float32[np.ndarray, "n 8"]]
+Influences = tuple[UInt16[np.ndarray, "vertices 8"], Float32[np.ndarray, "vertices 8"]]
 """The joints that move each vertex, and how much."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -54,6 +55,8 @@ def encode_draco(
     uvs: Float32[np.ndarray, "vertices 2"] | None = None,
 ) -> DracoStream:
     """The mesh as a stream, packed in a process of its own. BackendError where Draco fails, SetupError where DracoPy is missing."""
+    if find_spec("DracoPy") is None:
+        raise SetupError("Draco needs the package DracoPy: pip install kiln3d[web], or take --compression meshopt")
     found: dict[str, Any] = run_isolated(f"{__name__}:pack", positions, triangles, normals, uvs, timeout_s=_TIMEOUT_S)
     return DracoStream(**found)
 
@@ -69,10 +72,8 @@ def pack(
     Draco does not say how it ordered vertices, so they are packed once with their numbers as a further attribute, which is then left out:
     it would be half of the stream. Where that changes the result (Draco joins equal vertices), the numbers stay.
     """
-    try:
-        import DracoPy
-    except ImportError:
-        raise SetupError("Draco needs DracoPy: pip install kiln3d[web], or take --compression meshopt") from None
+    import DracoPy
+
     options: dict[str, Any] = {
         "points": positions.astype(np.float64),
         "faces": triangles,

@@ -46,11 +46,13 @@ def entry(owner: Entry, key: str) -> Entry:
 
 
 def pick(document: Entry, key: str, index: int) -> Entry:
-    """The object of this number in a top-level array."""
-    found = entries(document, key)
+    """The object of this number in a top-level array; the others are not looked at, or each of 100,000 nodes would look at all."""
+    found = document.get(key, [])
+    if not isinstance(found, list):
+        raise ModelError(f'"{key}" is not an array of objects')
     if not 0 <= index < len(found):
         raise ModelError(f"it refers to {key}[{index}], but has {len(found)} {key}")
-    return found[index]
+    return entry({key: found[index]}, key)
 
 
 def integer(owner: Entry, key: str, *, low: int = 0, high: int = _ANY, default: int | None = None) -> int:

@@ -41,7 +41,7 @@ def encode_ktx2(pixels: UInt8[np.ndarray, "height width channels"], *, srgb: boo
     if height % _SIDE or width % _SIDE:
         raise PictureError(f"a texture of {width} x {height} cannot be written as KTX2: make its sides multiples of {_SIDE}")
     if find_spec("zstandard") is None:
-        raise SetupError("KTX2 textures need the package zstandard: pip install kiln3d[web]")
+        raise SetupError("KTX2 textures need the package zstandard: pip install kiln3d[web], or take --web-textures webp")
     from zstandard import ZstdCompressor
 
     from kiln.kernels.uastc import encode_uastc

@@ -78,8 +78,8 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True, skins: bool =
     """The mesh in a .glb, .gltf, .fbx, .obj, .ply, .stl or .npz file (a generator's voxels, see voxel_npz), in metres, +Y up.
 
     glTF, FBX and .npz say how they stand; the others do not, so `up` says which of their axes points up (`"z"`: x, y, z becomes x, z, -y).
-    Without `textures` no picture is opened, and materials have factors only. With `skins` a skinned glTF's joints and weights are read,
-    too. ModelError when the file is missing, empty, damaged, too large, refers outside its own folder, or holds no surface.
+    Without `textures` no picture is opened, and materials have factors only. With `skins` joints and weights of a skinned glTF or FBX are
+    read, too. ModelError when the file is missing, empty, damaged, too large, refers outside its own folder, or holds no surface.
     """
     data = _read(path)
     extension = path.suffix.lower()
@@ -158,7 +158,7 @@ def _checked(mesh: Mesh) -> tuple[Mesh, tuple[str, ...]]:
             f"it reaches {reach:.1e} m from the origin, more than {_MAX_COORDINATE:.0e}: is it damaged, or in other units than metres?"
         )
     if not _has_area(mesh):
-        raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area; if it was scaled by zero, scale it up where it was made")
+        raise ModelError(f"all of its {mesh.triangle_count:,} faces are degenerate: they have no area; scale it up where it was made")
     return _with_good_normals(mesh)
 
 

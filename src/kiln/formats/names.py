@@ -33,6 +33,11 @@ def safe_name(text: str) -> str:
     return _cut(name, _MAX_LENGTH)
 
 
+def is_reserved(name: str) -> bool:
+    """Whether Windows takes a file's name for one of its devices, whatever the extension."""
+    return name.split(".", 1)[0].rstrip(" ").lower().rstrip("$") in _RESERVED
+
+
 def unique_names(texts: Iterable[str]) -> tuple[str, ...]:
     """A safe name for each text, no two of which are equal when case is ignored: see `distinct`."""
     return distinct([safe_name(text) for text in texts])

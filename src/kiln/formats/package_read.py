@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +21,9 @@ from kiln.formats.image import decode_image, decode_map, without_alpha
 from kiln.formats.names import safe_name
 from kiln.formats.package import MANIFEST, json_bytes
 from kiln.formats.package_layout import hulls_path, lod_path, model_path, texture_path
+from kiln.formats.unzip import unzip
 from kiln.formats.whole_file import read_whole
 
-_MAX_BYTES: Final = 4 * 1024**3
 _MAX_FILES: Final = 1000
 _MAX_LODS: Final = 8
 
@@ -225,17 +223,9 @@ def _unpacked(path: Path) -> Iterator[Path]:
 
 
 def _unzip(path: Path, into: Path) -> Path:
-    """Unpack the one folder a package's zip holds. Sizes are checked while unpacking, so a zip cannot claim less than it holds."""
-    try:
-        with zipfile.ZipFile(path) as packed:
-            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
-            roots = {entry.filename.split("/", 1)[0] for entry in entries if "/" in entry.filename}
-            too_large = len(entries) > _MAX_FILES or sum(entry.file_size for entry in entries) > _MAX_BYTES
-            if len(roots) != 1 or roots <= {".", ".."} or too_large:
-                raise ModelError(f"{path.name}: it does not hold one Kiln package")
-            packed.extractall(into, members=entries)
-    except FileNotFoundError:
-        raise ModelError(f"there is no file {path}: check the name and the folder") from None
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
-        raise ModelError(f"{path.name}: it cannot be unpacked ({error}): copy it again") from None
+    """Unpack the one folder a package's zip holds."""
+    names = unzip(path, into, error=ModelError)
+    roots = {name.split("/", 1)[0] for name in names if "/" in name}
+    if len(roots) != 1:
+        raise ModelError(f"{path.name}: it does not hold one Kiln package")
     return into / roots.pop()

@@ -22,24 +22,45 @@ class OncePerMesh(Generic[_Result]):
     def __init__(self, make: Callable[[Mesh], _Result]) -> None:
         self._make = make
         self._known: WeakKeyDictionary[Mesh, _Result] = WeakKeyDictionary()
+        self._origins: WeakKeyDictionary[Mesh, tuple[Mesh, Callable[[_Result], _Result]]] = WeakKeyDictionary()
         self._building = threading.Lock()
 
     def __call__(self, mesh: Mesh) -> _Result:
         """The result for this mesh."""
         with self._building:
-            found = self._known.get(mesh)
-            if found is None:
-                found = self._make(mesh)
-                if found is not mesh:
-                    self._known[mesh] = found
-            return found
+            return self._result(mesh)
 
     def carry(self, mesh: Mesh, moved: Mesh, change: Callable[[_Result], _Result]) -> None:
-        """Let a mesh made from another have that one's result, changed likewise, where it is known."""
+        """Let a mesh made from another have that one's result, changed likewise, whether that is known already or not.
+
+        That it does not depend on who asked before whom keeps the last bits of what is measured the same. Until somebody asks for the
+        result, `mesh` lives as long as `moved`.
+        """
         with self._building:
             found = self._known.get(mesh)
-            if found is not None and moved is not mesh:
+            if moved is mesh:
+                return
+            if found is None:
+                self._origins[moved] = mesh, change
+            else:
                 self._known[moved] = change(found)
+
+    def _result(self, mesh: Mesh) -> _Result:
+        found = self._known.get(mesh)
+        if found is None:
+            found = self._made(mesh)
+            if found is not mesh:
+                self._known[mesh] = found
+        return found
+
+    def _made(self, mesh: Mesh) -> _Result:
+        """The result worked out, from the mesh itself or from that of the mesh it was made from."""
+        origin = self._origins.pop(mesh, None)
+        if origin is None:
+            return self._make(mesh)
+        before, change = origin
+        found = self._result(before)
+        return self._make(mesh) if found is before else change(found)
 
 
 def once_per_mesh(make: Callable[[Mesh], _Result]) -> OncePerMesh[_Result]:

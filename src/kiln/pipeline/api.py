@@ -10,7 +10,9 @@ from typing import Any, Literal, cast
 
 from kiln.asset import Asset, Package, Report, View
 from kiln.errors import InputError, ModelError
+from kiln.pipeline.cache import stage_cache
 from kiln.pipeline.ladder import Parameters
+from kiln.pipeline.recall import Recall
 from kiln.pipeline.recipe import Recipe, load_recipe, recipe_from_data
 from kiln.pipeline.run import Event, Run
 from kiln.pipeline.watch import read_limits
@@ -29,6 +31,7 @@ def make(
     views: Sequence[View | None] = (),
     contract: str | None = None,
     limits: Mapping[str, float] | None = None,
+    cache: bool = True,
     on_event: Callable[[Event], None] | None = None,
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
@@ -37,8 +40,8 @@ def make(
 
     `views` says which side each picture shows where the file's name does not. `contract` names the limits that the package must keep, built
     in or in a .toml file, or "none"; without it the recipe's own hold. `limits` on "stage_seconds" and "memory_gb" stand before the
-    recipe's. Further keywords are stages with parameters to override: `make("skewer.png", simplify={"triangles": 2000})`. The package is
-    written to `out/<name>` and `out/<name>.zip`.
+    recipe's. Without `cache`, nothing is taken from earlier runs and nothing kept for later ones. Further keywords are stages with
+    parameters to override: `make("skewer.png", simplify={"triangles": 2000})`. The package is written to `out/<name>` and `out/<name>.zip`.
     Raises a KilnError; nothing half-written is left behind.
     """
     from kiln.formats.picture import read_picture
@@ -49,7 +52,7 @@ def make(
     if len(views) > len(paths):
         raise InputError(f"{len(views)} views were given for {len(paths)} pictures: one each at most")
     asked = [*views, *[None] * (len(paths) - len(views))]
-    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled)
+    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled, cache=cache)
     read = [read_picture(Path(path), view=view) for path, view in zip(paths, asked, strict=True)]
     ordered = front_first([picture for picture, _ in read])
     _check_place(out, name or ordered[0].name)
@@ -65,6 +68,7 @@ def process(
     up: Literal["y", "z"] = "y",
     contract: str | None = None,
     limits: Mapping[str, float] | None = None,
+    cache: bool = True,
     on_event: Callable[[Event], None] | None = None,
     cancelled: threading.Event | None = None,
     **parameters: Mapping[str, Any],
@@ -77,7 +81,7 @@ def process(
     """
     from kiln.formats.model import read_model
 
-    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled)
+    run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled, cache=cache)
     _check_place(out, name or Path(model).stem)
     read = read_model(Path(model), up=up)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, source_voxels=read.voxels, inputs=read.inputs)
@@ -107,7 +111,7 @@ def export(
 
     given = _with_export({"export": {**parameters, "engine": tuple(engine)}}, out=Path(out or "out"), name=name)
     recipe = recipe_from_data("export", {"summary": "A finished model as it is", "stages": ["export"]}, given)
-    run = _run(recipe, on_event, cancelled)
+    run = _run(recipe, on_event, cancelled, cache=False)
     if is_package(Path(path)):
         params = cast(ExportParams, recipe.steps[-1].params)
         place = None if out is None else Path(out)
@@ -152,8 +156,13 @@ def _recipe(
     return replace(chosen, limits=read_limits(limits or {}, usual=chosen.limits))
 
 
-def _run(recipe: Recipe, on_event: Callable[[Event], None] | None, cancelled: threading.Event | None) -> Run:
-    return Run(recipe=recipe, on_event=on_event or (lambda event: None), cancelled=cancelled or threading.Event())  # noqa: ARG005
+def _run(recipe: Recipe, on_event: Callable[[Event], None] | None, cancelled: threading.Event | None, *, cache: bool) -> Run:
+    return Run(
+        recipe=recipe,
+        on_event=on_event or (lambda event: None),  # noqa: ARG005
+        cancelled=cancelled or threading.Event(),
+        recall=Recall(stage_cache() if cache else None),
+    )
 
 
 def _check_place(out: PathLike, name: str) -> None:

@@ -12,8 +12,9 @@ are the very same gives what it gave before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from kiln.asset import Asset, Package, Picture, Step, Value, Verdict
 from kiln.errors import Cancelled, ContractError, KilnError, PostconditionError, SetupError
 from kiln.pipeline.ladder import Climb, TryAgain
 from kiln.pipeline.plan import Done, Plan
+from kiln.pipeline.recall import Recall
 from kiln.pipeline.recipe import Recipe, RecipeStep
 from kiln.pipeline.rehearsal import Rehearsal
 from kiln.pipeline.watch import now
@@ -43,7 +45,7 @@ class Event:
     """Something a run has to tell; the faces draw progress from these."""
 
     stage: str
-    """A stage's name, or "contract" for what the contract's ladder does."""
+    """A stage's name, "contract" for what the contract's ladder does, or "cache" for what is wrong with the stage cache."""
 
     state: State
     share: float = 0.0
@@ -72,6 +74,9 @@ class Run:
     recipe: Recipe
     on_event: Callable[[Event], None] = lambda event: None  # noqa: ARG005
     cancelled: threading.Event = field(default_factory=threading.Event)
+    recall: Recall = field(default_factory=Recall)
+    """What stages made in earlier runs."""
+
     _stop: threading.Event = field(default_factory=threading.Event)
     """Tells the stages at work to stop, because another one failed."""
 
@@ -86,15 +91,30 @@ class Run:
     def from_pictures(self, pictures: Sequence[Picture], *, notes: Sequence[str] = ()) -> Package:
         """Everything, from pictures to the package. `notes` are what reading the pictures had to say."""
         flow: Any = tuple(pictures)
-        for number, step in enumerate(self.recipe.steps):
-            if step.stage.takes is Asset:
-                return self.from_asset(flow, steps=self.recipe.steps[number:], notes=notes)
-            flow = self._run_on_pictures(step, flow)
+        with self._cache_closed_after():
+            for number, step in enumerate(self.recipe.steps):
+                if step.stage.takes is Asset:
+                    return self._package(flow, self.recipe.steps[number:], notes)
+                flow = self._run_on_pictures(step, flow)
         raise PostconditionError("the recipe ends before there is an asset")  # unreachable after check_order
 
-    def from_asset(self, asset: Asset, *, steps: Sequence[RecipeStep] | None = None, notes: Sequence[str] = ()) -> Package:
+    def from_asset(self, asset: Asset, *, notes: Sequence[str] = ()) -> Package:
         """The game stages and export, for an asset that has a source mesh. `notes` are what reading its file had to say."""
-        recipe = replace(self.recipe, steps=self.recipe.from_model().steps if steps is None else tuple(steps))
+        with self._cache_closed_after():
+            return self._package(asset, self.recipe.from_model().steps, notes)
+
+    @contextmanager
+    def _cache_closed_after(self) -> Iterator[None]:
+        """Have the cache keep what is still to be kept, however the run ends, and tell what is wrong with it."""
+        try:
+            yield
+        finally:
+            for sentence in self.recall.close():
+                self.on_event(Event(stage="cache", state="finished", notes=(sentence,)))
+
+    def _package(self, asset: Asset, steps: tuple[RecipeStep, ...], notes: Sequence[str]) -> Package:
+        """The package, made again as long as the contract's ladder has something to try."""
+        recipe = replace(self.recipe, steps=steps)
         read = (Step(stage="read", params={}, notes=tuple(notes)),) if notes else ()
         given = replace(asset, history=(*asset.history, *read))
         if recipe.terms is None:
@@ -211,8 +231,7 @@ class Run:
         tell("started", 0.0)
         try:
             context.progress(0.0)
-            self._rehearsal.wait_for(name)
-            result = step.stage.function(thing, step.params, context)
+            result, was_known = self.recall.result(step, thing, context, work=lambda: self._work(step, thing, context))
         except BaseException as error:
             tell("failed", 0.0, str(error))
             raise _as_kiln_error(error, name) from error
@@ -220,8 +239,13 @@ class Run:
         self._records[name, number] = record
         if isinstance(result, Asset) and isinstance(thing, Asset) and self.recipe.terms is not None:
             self._done.append(Done(step=step, given=thing, result=result, record=record))
-        tell("finished", 1.0, said=record.notes)
+        tell("finished", 1.0, "from the cache" if was_known else "", said=record.notes)
         return result
+
+    def _work(self, step: RecipeStep, thing: Any, context: Context) -> Any:
+        """Have the stage work, once its kernels are compiled."""
+        self._rehearsal.wait_for(step.stage.name)
+        return step.stage.function(thing, step.params, context)
 
 
 def _record(step: RecipeStep, context: Context, label: str) -> Step:

@@ -55,7 +55,7 @@ class CutoutParams(BackendParams):
     margin: float = Field(0.04, ge=0, le=1, description="empty rim left around the subject, as a share of its longer side")
 
 
-@stage()
+@stage(files=("scribble", "mask"))
 def cutout(picture: Picture, params: CutoutParams, context: Context) -> Picture:
     """Cut the subject out of its background."""
     from kiln.imaging.matte import confidence, crop

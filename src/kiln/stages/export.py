@@ -43,8 +43,13 @@ class ExportParams(Params, EngineOptions):
     def _check_recipes(cls, recipes: dict[str, str]) -> dict[str, str]:
         """Say what is wrong with them before any work is done."""
         if recipes:
+            from kiln.asset import Material
             from kiln.formats.names import unique_names
-            from kiln.imaging.channels import parse_recipe
+            from kiln.imaging.channels import named_maps, parse_recipe
+
+            own = {*named_maps(Material()), "guessed"}  # in any case: two files may not differ in it alone on Windows and macOS
+            if taken := [name for name in recipes if name.lower() in own]:
+                raise ValueError(f"the package has a map {taken[0].lower()} of its own: choose another name than {taken[0]}")
 
             if list(unique_names(recipes)) != list(recipes):
                 raise ValueError(f"the names {', '.join(recipes)} must differ, and hold letters, digits and single underscores only")

@@ -54,7 +54,8 @@ _MOVED = ("source", "source_voxels", "mesh", "lods", "hulls", "fits")
 
 
 # What place writes it need not find: there may be no game mesh yet. The atlas's size it only hands on, to say how dense its texels are.
-@stage(reads=("source",), writes=(*_MOVED, "atlas_size"))
+# It is quick, and what `_share` hands on is worked out for this very mesh: so it is done each time, not kept.
+@stage(reads=("source",), writes=(*_MOVED, "atlas_size"), cached=False)
 def place(asset: Asset, params: PlaceParams, context: Context) -> Asset:
     """Turn the asset to the front, move its pivot to the origin and scale it to its real size."""
     from kiln.geometry.place import placement, quarter_turn

@@ -112,6 +112,11 @@ class Stage:
     """Features of Asset it needs: field names, and "uvs" for a mesh that is unwrapped."""
 
     writes: frozenset[str]
+    files: frozenset[str] = frozenset()
+    """Parameters that name files the stage reads."""
+
+    cached: bool = True
+    """Whether its results may be kept for other runs, if they took long enough."""
 
     def __call__(self, thing: Any, params: Params | None = None, context: Context | None = None, **overrides: Any) -> Any:
         """Run the stage alone: `simplify(asset, triangles=500)`."""
@@ -125,7 +130,9 @@ class Stage:
         return self.params.option_names(str(values.get("backend", self.params.model_fields["backend"].default)))
 
 
-def stage(*, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()) -> Callable[[Callable[[Any, Any, Context], Any]], Stage]:
+def stage(
+    *, reads: tuple[str, ...] = (), writes: tuple[str, ...] = (), files: tuple[str, ...] = (), cached: bool = True
+) -> Callable[[Callable[[Any, Any, Context], Any]], Stage]:
     """Make a Stage of a function `(thing, params, context) -> thing`; its types come from the annotations."""
 
     def make(function: Callable[[Any, Any, Context], Any]) -> Stage:
@@ -141,6 +148,8 @@ def stage(*, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()) -> Calla
             gives=gives,
             reads=frozenset(reads),
             writes=frozenset(writes),
+            files=frozenset(files),
+            cached=cached,
         )
 
     return make

@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from engines.readers import ufbx_native as native
 from kiln.asset import Mesh
+from kiln.formats.fbx.frame import Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +91,11 @@ def assert_same_surface(mesh: Mesh, seen: list[Seen], *, tolerance: float = 1e-5
 def _sums(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     areas = np.cross(b - a, c - a) / 2
     return np.array([*areas.sum(axis=0), (areas * a).sum() / 3])
+
+
+def axes_said(frame: Frame) -> np.ndarray:
+    """The rotation that the frame's axes alone say: from Kiln's x, y, z to the file's right, up and front."""
+    rotation = np.zeros((3, 3))
+    for column, (axis, sign) in enumerate((frame.coord, frame.up, frame.front)):
+        rotation[axis, column] = sign
+    return rotation

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.readers.blender import run_blender
-from formats.fbx.as_ufbx_reads import assert_same_surface, seen_by_ufbx
+from formats.fbx.as_ufbx_reads import assert_same_surface, axes_said, seen_by_ufbx
 from formats.fbx.handmade import SQUARE, Made, layer, square, table
 from kiln.asset import Material, Mesh
 from kiln.formats.fbx.frame import UNITY, UNREAL, UNREAL_FORWARD_X, Frame
@@ -165,7 +165,7 @@ def test_what_kiln_writes_it_reads(tmp_path: Path, frame: Frame) -> None:
     levels = [FbxModel(name="Ball_LOD0", mesh=ball), FbxModel(name="Ball_LOD1", mesh=ball)]
     hull = FbxModel(name="UCX_Ball_LOD0_00", mesh=Mesh(positions=ball.positions, triangles=ball.triangles), materials=False)
     model = _read(tmp_path, write_fbx(FbxScene(lod_group="Ball", lods=levels, models=[hull], materials=materials, frame=frame)))
-    back = np.linalg.inv(_said(frame)) @ frame.rotation
+    back = np.linalg.inv(axes_said(frame)) @ frame.rotation
     corners = {name: getattr(ball, name)[ball.triangles] for name in ("positions", "normals", "tangents", "uvs", "lightmap_uvs")}
     for name in ("positions", "normals"):
         corners[name] = corners[name] @ back.T
@@ -178,14 +178,6 @@ def test_what_kiln_writes_it_reads(tmp_path: Path, frame: Frame) -> None:
     assert first.normal[0, 0].tolist() == [128, 155, 250]
     assert (second.metallic_factor, second.emissive_factor) == (0.5, (0, 2, 0))
     assert len(model.notes) == 3
-
-
-def _said(frame: Frame) -> np.ndarray:
-    """The rotation that the frame's axes alone say: from Kiln's x, y, z to the file's right, up and front."""
-    rotation = np.zeros((3, 3))
-    for column, (axis, sign) in enumerate((frame.coord, frame.up, frame.front)):
-        rotation[axis, column] = sign
-    return rotation
 
 
 @pytest.mark.long

@@ -38,8 +38,9 @@ class Cluster:
     """As they were bound; None where the file does not say, as is the next."""
 
     bone_to_scene: Matrix | None
-    points: Int64[np.ndarray, " moved"]
-    weights: Float64[np.ndarray, " moved"]
+    points: Int64[np.ndarray, " points"]
+    weights: Float64[np.ndarray, " weights"]
+    """As many, in a sound file; that is not looked at before they are used."""
 
 
 def mesh_clusters(document: Document, geometries: Sequence[FbxObject]) -> dict[int, list[Cluster]]:

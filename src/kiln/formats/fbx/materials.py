@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from kiln.asset import Material
+from kiln.formats.fbx.beside import BesideReader, Gray
 from kiln.formats.fbx.notes import Notes
 from kiln.formats.fbx.objects import Document, FbxObject
 from kiln.formats.fbx.pictures import Picture, PictureReader
@@ -114,7 +115,6 @@ _PHONG: Final = _Names(
 )
 
 
-Gray = UInt8[np.ndarray, "h w"]
 Pictures = Mapping[str, Picture]
 """By the property that each is connected to."""
 
@@ -125,6 +125,7 @@ class MaterialReader:
     def __init__(self, document: Document, folder: Folder, notes: Notes) -> None:
         self._document, self._notes = document, notes
         self._pictures = PictureReader(document, folder, notes)
+        self._beside = BesideReader(self._pictures, notes)
         self._phong_is_physical = document.creator.startswith(("Blender", "Kiln"))
         """Whether a Phong's ReflectionFactor and the maps of it and of its shininess are metal and roughness, as these two programs write
         them. Maya's ReflectionFactor is 0.5 by default and says nothing of metal."""
@@ -135,10 +136,9 @@ class MaterialReader:
         names = next((family for family in _FAMILIES if family.base_color in item.properties or family.base_color_map in textures), _PHONG)
         pictures = self._used(item, names, textures)
         physical = names is not _PHONG or self._phong_is_physical
-        roughness, metallic = _roughness_map(item, names, pictures), _metallic_map(names, pictures)
-        if not physical:
-            roughness = metallic = None
-        base_color, emission = pictures.get(names.base_color_map), pictures.get(names.emission_map)
+        occlusion, roughness, metallic = self._surface(item, names, pictures, physical=physical)
+        base_color = pictures.get(names.base_color_map)
+        emission, glow = self._emission(item, names, pictures)
         alpha = _alpha(item)
         see_through = textures.get("TransparentColor", textures.get("TransparencyFactor"))
         cut = see_through is not None and see_through is textures.get(names.base_color_map)
@@ -147,13 +147,31 @@ class MaterialReader:
             base_color=None if base_color is None else base_color.pixels,
             base_color_factor=(*(_WHITE if base_color is not None else _base_color(item, names)), alpha),
             normal=self._normal(names, pictures),
-            orm=pack_orm(_occlusion_map(names, pictures), roughness, metallic),
+            orm=pack_orm(occlusion, roughness, metallic),
             roughness_factor=1.0 if roughness is not None else _roughness(item, names),
             metallic_factor=1.0 if metallic is not None else _unit(item, names.metallic, 0.0) if physical else 0.0,
             emissive=None if emission is None else without_alpha(emission.pixels),
-            emissive_factor=_emission(item, names, mapped=emission is not None),
+            emissive_factor=glow,
             alpha_mode="BLEND" if alpha < 1 or cut else "OPAQUE",
         )
+
+    def _surface(
+        self, item: FbxObject, names: _Names, pictures: Pictures, *, physical: bool
+    ) -> tuple[Gray | None, Gray | None, Gray | None]:
+        """Occlusion, roughness and metal: the material's own maps, or, where it has none of them, those that lie beside."""
+        roughness = _roughness_map(item, names, pictures) if physical else None
+        metallic = _metallic_map(names, pictures) if physical else None
+        own = _occlusion_map(names, pictures), roughness, metallic
+        if any(gray is not None for gray in own):
+            return own
+        beside = self._beside.surface(item.name, pictures.values())
+        return own if beside is None else (beside.occlusion, beside.roughness, beside.metallic)
+
+    def _emission(self, item: FbxObject, names: _Names, pictures: Pictures) -> tuple[Picture | None, Vector]:
+        """The map and its factor, which is 1 for one that lies beside: the material, which does not know of it, may say 0."""
+        own = pictures.get(names.emission_map)
+        beside = self._beside.emission(item.name, pictures.values()) if own is None else None
+        return (own, _emission_factor(item, names, mapped=own is not None)) if beside is None else (beside, _WHITE)
 
     def _used(self, item: FbxObject, names: _Names, textures: Mapping[str, FbxObject]) -> Pictures:
         """The pictures of the properties that Kiln reads, without those that are switched off (Stingray's use_color_map, ...)."""
@@ -195,7 +213,7 @@ def _base_color(item: FbxObject, names: _Names) -> Vector:
     return _positive(red * factor), _positive(green * factor), _positive(blue * factor)
 
 
-def _emission(item: FbxObject, names: _Names, *, mapped: bool) -> Vector:
+def _emission_factor(item: FbxObject, names: _Names, *, mapped: bool) -> Vector:
     """Linear; with a map only its strength counts."""
     red, green, blue = _WHITE if mapped else item.properties.vector(names.emission, _BLACK)
     factor = item.properties.number(names.emission_strength, 1.0)

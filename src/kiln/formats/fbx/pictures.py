@@ -32,6 +32,8 @@ class Picture:
 
     pixels: UInt8[np.ndarray, "h w 4"]
     stem: str
+    place: str
+    """Where it lies in the model's folder: nothing, as for an embedded one, or a path that ends with a slash."""
 
     @property
     def is_directx(self) -> bool:
@@ -45,6 +47,7 @@ class PictureReader:
     def __init__(self, document: Document, folder: Folder, notes: Notes) -> None:
         self._document, self._folder, self._notes = document, folder, notes
         self._decoded: dict[int, Picture | None] = {}
+        self._beside: dict[str, Picture | None] = {}
         self._pixels = 0
 
     def picture(self, texture: FbxObject | None) -> Picture | None:
@@ -57,27 +60,37 @@ class PictureReader:
             self._decoded[texture.id] = self._open(texture)
         return self._decoded[texture.id]
 
+    def beside(self, path: str) -> Picture | None:
+        """The picture at a path in the model's folder that the file does not name; None, silently, when there is none."""
+        if not self._folder.textures or not self._folder.holds(path):
+            return None
+        if path not in self._beside:
+            self._beside[path] = self._decode(self._folder.read(path), path)
+        return self._beside[path]
+
     def _open(self, texture: FbxObject) -> Picture | None:
         video = next(iter(self._document.children(texture, "Video")), texture)
         paths = [path.replace("\\", "/") for source in (texture, video) for path in _paths(source)]
         base = _base(paths[0]) if paths else texture.name
-        data = self._data(video, paths, base)
+        data, path = self._data(video, paths, base)
         if data is not None and texture.properties.vector("Scaling", _ONCE) != _ONCE:
             self._notes.add(f"the tiling of the texture {base[:80]!r} was left out: apply it to the UVs and export again")
-        return None if data is None else self._decode(data, base)
+        return None if data is None else self._decode(data, path)
 
-    def _data(self, video: FbxObject, paths: list[str], base: str) -> bytes | None:
+    def _data(self, video: FbxObject, paths: list[str], base: str) -> tuple[bytes | None, str]:
+        """The file, and where it lies; embedded ones lie nowhere but have a name."""
         for value in first(video.record, "Content").properties[:1]:
             if isinstance(value, bytes) and value:
-                return value
+                return value, base
         beside = [f"{place}{_base(path)}" for path in paths for place in ("", f"{self._folder.stem}.fbm/", "textures/", "Textures/")]
         for reference in (*paths, *beside):
             if self._folder.holds(reference):
-                return self._folder.read(reference)
+                return self._folder.read(reference), reference
         self._notes.add(f"the texture {base[:80]!r} is missing and was left out: put it beside the model")
-        return None
+        return None, base
 
-    def _decode(self, data: bytes, base: str) -> Picture | None:
+    def _decode(self, data: bytes, path: str) -> Picture | None:
+        base = _base(path)
         try:
             pixels = decode_image(data, what=f"the texture {base[:80]!r}")
         except ModelError as error:
@@ -86,7 +99,7 @@ class PictureReader:
         self._pixels += pixels.shape[0] * pixels.shape[1]
         if self._pixels > _MAX_TOTAL_PIXELS:
             raise ModelError(f"its textures have more than {_MAX_TOTAL_PIXELS:,} pixels together: make them smaller")
-        return Picture(pixels, base.rpartition(".")[0] or base)
+        return Picture(pixels, base.rpartition(".")[0] or base, path.removesuffix(base))
 
 
 def _paths(source: FbxObject) -> Iterator[str]:

@@ -9,6 +9,7 @@ FBX leaves open what a reader has to know. It is taken so:
 | vertex colours | sRGB-encoded, as they are painted |
 | roughness of Phong | 1 - sqrt(shininess) / 10, as Blender and ufbx do; Lambert is matt |
 | metal of Phong | ReflectionFactor in files of Blender and Kiln, none in others |
+| maps that no slot names | taken where they lie beside named ones: T_Crate_ORM beside T_Crate_BC, Crate_MaskMap beside Crate_BaseColor |
 | a second UV set | a light map's if it is called so and lies in the unit square |
 | levels of detail | the first child of a LodGroup; _LOD0 where there are _LOD1, _LOD2 beside it |
 | skins | meshes and joints as they were bound, not as they are posed; scale of joints is left out |

@@ -130,18 +130,12 @@ def _joint_ids(nodes: Sequence[Node], moving: AbstractSet[int], limbs: AbstractS
 def _as_bound(joints: Sequence[Node], parents: Sequence[int], known: Mapping[int, Matrix]) -> tuple[list[Matrix], list[Matrix]]:
     """Where joints stood when meshes were bound, and for each what leads there, in the scene's frame, from where it is posed now.
 
-    A joint of which the file does not say it goes with its parent; at the top, with the first below of which it does.
+    A joint of which the file does not say it goes with its parent; at the top it stays, as it is its children that poses turn.
     """
-    ways: dict[int, Matrix] = {}
-    below: dict[int, Matrix] = {}
-    for number in reversed(range(len(joints))):
-        node, parent = joints[number], parents[number]
-        if node.id in known and is_invertible(node.world):
-            ways[number] = known[node.id] @ np.linalg.inv(node.world)
-        way = ways.get(number, below.get(number))
-        if way is not None and parent >= 0:
-            below[parent] = way
-    for number, parent in enumerate(parents):
-        ways.setdefault(number, ways[parent] if parent >= 0 else below.get(number, np.eye(4)))
-    bound = [known[node.id] if node.id in known else ways[number] @ node.world for number, node in enumerate(joints)]
-    return bound, [ways[number] for number in range(len(joints))]
+    bound: list[Matrix] = []
+    ways: list[Matrix] = []
+    for node, parent in zip(joints, parents, strict=True):
+        inherited = ways[parent] if parent >= 0 else np.eye(4)
+        bound.append(known.get(node.id, inherited @ node.world))
+        ways.append(bound[-1] @ np.linalg.inv(node.world) if is_invertible(node.world) else inherited)
+    return bound, ways

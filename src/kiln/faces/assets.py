@@ -1,0 +1,160 @@
+"""`kiln assets`: finished assets kept in a store, found again, and fetched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from kiln.storage.record import AssetRecord
+    from kiln.storage.shelf import Shelf
+
+_DAY_S = 24 * 3600.0
+
+_store = click.option("--store", "store_url", metavar="URL", help="A folder or s3://bucket/prefix. [default: KILN_STORE, else data/store]")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_id = click.argument("id", metavar="ID")
+
+
+@click.group()
+def assets() -> None:
+    """Keep finished packages in a store, find and fetch them.
+
+    \b
+    Examples:
+      kiln assets add out/skewer --prompt "a meat skewer" --tag food
+      kiln assets list skewer --store s3://studio/kiln
+      kiln assets get 20261120t201530-1f2e3d4c5b6a --out fetched
+    """
+
+
+@assets.command()
+@click.argument("package", type=click.Path(path_type=Path))
+@click.option("--prompt", default="", help="What was asked for in words; it is searched.")
+@click.option("--tag", "tags", multiple=True, help="A word to find it by; may be repeated.")
+@click.option("--picture", "pictures", multiple=True, type=click.Path(path_type=Path), help="A picture it was made from; may be repeated.")
+@_store
+@_json
+def add(package: Path, prompt: str, tags: Sequence[str], pictures: Sequence[Path], store_url: str | None, as_json: bool) -> None:
+    """Keep a finished PACKAGE (folder or zip)."""
+    from kiln.pipeline.shelving import shelve
+
+    record = shelve(_shelf(store_url), package, created=datetime.now(UTC), prompt=prompt, pictures=pictures, tags=tags)
+    if as_json:
+        _print_json(record)
+    else:
+        click.echo(f"{record.id}  {record.name}  {len(record.files)} files, {_mib(record.size)}")
+
+
+@assets.command(name="list")
+@click.argument("text", nargs=-1)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, help="At most so many. [default: 50]")
+@click.option("--cursor", metavar="ID", help="Go on after this one.")
+@_store
+@_json
+def list_assets(text: Sequence[str], limit: int, cursor: str | None, store_url: str | None, as_json: bool) -> None:
+    """List assets, the newest first; with TEXT, those that have every word of it in name, prompt or tags."""
+    found = _shelf(store_url).search(" ".join(text), cursor=cursor, limit=limit)
+    for damaged in found.damaged:
+        click.echo(f"kiln: the record of {damaged} is damaged: restore it from a backup, or remove it with `kiln assets rm`", err=True)
+    if as_json:
+        click.echo(
+            json.dumps({"assets": [_plain(record) for record in found.assets], "cursor": found.cursor}, indent=2, ensure_ascii=False)
+        )
+        return
+    _print_table(found.assets)
+    if found.cursor is not None:
+        click.echo(f"more: --cursor {found.cursor}")
+
+
+@assets.command()
+@_id
+@_store
+@_json
+def show(id: str, store_url: str | None, as_json: bool) -> None:  # noqa: A002 - the name of the field
+    """Say all that is known of an asset."""
+    record = _shelf(store_url).get(id)
+    if as_json:
+        _print_json(record)
+        return
+    for label in ("id", "name", "created", "recipe", "prompt"):
+        click.echo(f"{label:9}{getattr(record, label)}")
+    click.echo(f"{'tags':9}{', '.join(record.tags)}")
+    click.echo(f"{'pictures':9}{', '.join(record.pictures)}")
+    for file in record.files:
+        click.echo(f"  {file.sha256[:12]}  {file.size:>12,}  {file.name}")
+
+
+@assets.command()
+@_id
+@click.option("--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder the package is written to. [default: out]")
+@_store
+def get(id: str, out: Path, store_url: str | None) -> None:  # noqa: A002 - the name of the field
+    """Write an asset's package, verified and whole."""
+    from kiln.pipeline.shelving import take_down
+
+    click.echo(take_down(_shelf(store_url), id, into=out))
+
+
+@assets.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@_store
+def rm(ids: Sequence[str], store_url: str | None) -> None:
+    """Remove assets. Their files stay until `kiln assets sweep`."""
+    shelf = _shelf(store_url)
+    for id in ids:  # noqa: A001 - the name of the field
+        shelf.remove(id)
+        click.echo(f"removed {id}")
+
+
+@assets.command()
+@click.option("--days", type=click.FloatRange(min=0), default=1.0, help="Leave what is younger alone. [default: 1]")
+@_store
+@_json
+def sweep(days: float, store_url: str | None, as_json: bool) -> None:
+    """Free the room of files that no asset needs.
+
+    They go to the store's trash first; a sweep at least so many days later deletes them for good.
+    """
+    swept = _shelf(store_url).sweep(older_than=datetime.now(UTC).timestamp() - days * _DAY_S)
+    if as_json:
+        click.echo(
+            json.dumps({"trashed": swept.trashed, "restored": swept.restored, "deleted": swept.deleted, "freed": swept.freed}, indent=2)
+        )
+    else:
+        click.echo(f"{len(swept.trashed)} files into the trash, {len(swept.deleted)} deleted for good, {_mib(swept.freed)} freed")
+
+
+def _shelf(url: str | None) -> Shelf:
+    from kiln.storage import open_store
+    from kiln.storage.shelf import Shelf
+
+    return Shelf(open_store(url))
+
+
+def _plain(record: AssetRecord) -> dict[str, Any]:
+    return record.model_dump(mode="json")
+
+
+def _print_json(record: AssetRecord) -> None:
+    click.echo(json.dumps(_plain(record), indent=2, ensure_ascii=False))
+
+
+def _print_table(records: Sequence[AssetRecord]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("asset", "name", "size", "recipe", "tags", "prompt"):
+        table.add_column(title, overflow="fold")
+    for record in records:
+        table.add_row(record.id, record.name, _mib(record.size), record.recipe, ", ".join(record.tags), record.prompt[:60])
+    Console().print(table)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"

@@ -1,0 +1,148 @@
+"""URLs from strangers: checked as text, resolved once, and held to the public addresses that were found."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from kiln.errors import RefusedError
+from kiln.intake.address import Address, is_public, parse
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""The addresses of a host, as text. OSError when it has none."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+_LONGEST: Final = 2048
+"""Characters of a URL."""
+
+_RESOLVE_S: Final = 5.0
+
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+
+_WORDS: Final = "this URL cannot be used: give the http or https address of a file on the public internet"
+"""One sentence for every reason: a caller must not learn from it what there is in our network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where a request may go: the URL's parts, and the addresses that were found public."""
+
+    scheme: str
+    host: str
+    """Lower-case ASCII, without brackets; for Host and for the certificate."""
+
+    port: int
+    path: str
+    """With its query."""
+
+    addresses: tuple[Address, ...]
+
+    @property
+    def host_header(self) -> str:
+        """As HTTP wants it; ports are always the scheme's own."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def system_resolver(host: str, port: int) -> list[str]:
+    """What the system's resolver says, every address once, in its order."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def locate(url: str, *, resolve: Resolver = system_resolver, schemes: Collection[str] = ("http", "https")) -> Target:
+    """Where a URL leads. RefusedError ("address") unless it is plain and every address of its host is public.
+
+    Plain means: http on port 80 or https on port 443, no user, a host that is a name or an address in its usual form. Whoever connects
+    must use `addresses`: asking the resolver again may give another answer (DNS rebinding).
+    """
+    parts = _split(url)
+    if parts.scheme not in schemes:
+        raise _refused()
+    host = _host(parts)
+    port = _PORTS[parts.scheme]
+    addresses = _addresses(host, port, resolve)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{quote(parts.query, safe=_QUERY)}" if parts.query else "")
+    return Target(scheme=parts.scheme, host=host, port=port, path=path, addresses=addresses)
+
+
+def check_webhook_url(url: str, *, resolve: Resolver = system_resolver) -> Target:
+    """Where a webhook may be delivered: as `locate`, https only. Check again before each delivery, and connect to what was found then."""
+    return locate(url, resolve=resolve, schemes=("https",))
+
+
+_QUERY: Final = "/?%:@!$&'()*+,;=~-._[]"
+
+
+def _split(url: str) -> SplitResult:
+    if len(url) > _LONGEST or not url.isprintable() or any(letter.isspace() or letter == "\\" for letter in url):
+        raise _refused()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _refused() from None
+    if parts.scheme not in _PORTS or "@" in parts.netloc or port not in (None, _PORTS[parts.scheme]):
+        raise _refused()
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    """The host as ASCII. Numbers in other forms than an address's usual one, such as 0x7f.1, are refused, not guessed at."""
+    host = parts.hostname or ""
+    if ":" in host:
+        if "%" in host:
+            raise _refused()
+        return str(_parsed(host))
+    try:
+        name = host.rstrip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise _refused() from None
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _refused()
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return str(_parsed(name))
+    return name
+
+
+def _parsed(text: str) -> Address:
+    try:
+        return parse(text)
+    except ValueError:
+        raise _refused() from None
+
+
+def _addresses(host: str, port: int, resolve: Resolver) -> tuple[Address, ...]:
+    """Every address of the host, all of them public; one that is not makes the whole host suspect."""
+    found = tuple(_parsed(text) for text in _resolved(host, port, resolve))
+    if not found:
+        raise _refused("unreachable")
+    if not all(is_public(address) for address in found):
+        raise _refused()
+    return found
+
+
+def _resolved(host: str, port: int, resolve: Resolver) -> Sequence[str]:
+    """The resolver's answer, waited for in a thread of its own: the system's resolver knows no time limit."""
+    answers: list[Sequence[str]] = []
+
+    def ask() -> None:
+        try:
+            answers.append(resolve(host, port))
+        except (OSError, UnicodeError):
+            answers.append(())
+
+    asking = threading.Thread(target=ask, name="resolve", daemon=True)
+    asking.start()
+    asking.join(_RESOLVE_S)
+    return answers[0] if answers else ()
+
+
+def _refused(reason: str = "address") -> RefusedError:
+    return RefusedError(_WORDS, reason=reason)

@@ -1,0 +1,100 @@
+"""How a call fails, and how a failure crosses from a lane to its worker: as names and words, never as a pickled object."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from dataclasses import asdict
+from typing import Any, Final
+
+from kiln.asset import Line, Verdict
+from kiln.errors import BackendError, ContractError, KilnError, SetupError
+
+
+class LaneCrashed(BackendError):
+    """The process a stage ran in ended in the middle of it; other calls are not touched, and the next one gets a fresh process."""
+
+    def __init__(self, message: str, *, ended_with: int | None = None) -> None:
+        super().__init__(message)
+        self.ended_with = ended_with
+        """The process' exit code, as the system gives it: negative for a signal; None when the process was lost without one."""
+
+    @property
+    def signal(self) -> signal.Signals | None:
+        """The signal that ended the process, if one did."""
+        if self.ended_with is None or self.ended_with >= 0:
+            return None
+        return signal.Signals(-self.ended_with)
+
+
+class LaneBusy(SetupError):
+    """No lane, or not the GPU, became free in time."""
+
+
+class MemoryLimitError(SetupError):
+    """A stage needed more memory than it may have, or than there is."""
+
+
+class StageBroken(KilnError):
+    """A stage failed in a way nobody foresaw: a bug, in Kiln or in a backend."""
+
+
+_OUT_OF_MEMORY: Final = frozenset({"MemoryError", "OutOfMemoryError", "_ArrayMemoryError"})
+"""Names of classes; OutOfMemoryError is what torch raises for a GPU, in a class of its own that must not be imported for its name."""
+
+
+def crash_message(stage: str, ended_with: int | None, last_words: str) -> str:
+    """What to tell people of a lane's death."""
+    how = f"ended with exit code {ended_with}" if ended_with is not None else "was lost"
+    if ended_with is not None and ended_with < 0:
+        name = signal.Signals(-ended_with).name
+        how = f"was killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
+    said = f"; its last words: {last_words}" if last_words else ""
+    return f"the process that ran {stage} {how}{said}; try again, with a smaller input if it happens twice"
+
+
+def as_data(error: BaseException, *, stage: str) -> dict[str, Any]:
+    """An error as a message: the names of its class and of those it is made from, nearest first, and its words."""
+    if not isinstance(error, KilnError):
+        error = _translated(error, stage)
+    family = [f"{cls.__module__}:{cls.__qualname__}" for cls in type(error).__mro__ if issubclass(cls, KilnError)]
+    verdict = asdict(error.verdict) if isinstance(error, ContractError) and isinstance(error.verdict, Verdict) else None
+    return {"family": family, "words": str(error), "verdict": verdict}
+
+
+def from_data(data: dict[str, Any]) -> KilnError:
+    """The error a message tells of: of the nearest class that is known here. Nothing is imported for a name in a message."""
+    known = _family()
+    cls = next((known[name] for name in data["family"] if name in known), KilnError)
+    error = cls.__new__(cls, data["words"])
+    if isinstance(error, ContractError):
+        error.verdict = _verdict(data["verdict"])
+    if isinstance(error, LaneCrashed):
+        error.ended_with = None
+    return error
+
+
+def _translated(error: BaseException, stage: str) -> KilnError:
+    """A foreign error as one of ours, with the place it came from."""
+    if any(cls.__name__ in _OUT_OF_MEMORY for cls in type(error).__mro__):
+        return MemoryLimitError(f"{stage} ran out of memory: ask for smaller maps or fewer triangles, or allow it more")
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" ({where[0].name}, line {where[0].lineno})" if where else ""
+    return StageBroken(f"{stage} failed unexpectedly: {type(error).__name__}: {error}{place}; please report it with the log of this job")
+
+
+def _verdict(data: dict[str, Any] | None) -> Verdict | None:
+    if data is None:
+        return None
+    return Verdict(contract=data["contract"], lines=tuple(Line(**line) for line in data["lines"]), attempts=tuple(data["attempts"]))
+
+
+def _family() -> dict[str, type[KilnError]]:
+    """Every error class that is loaded here, by its name."""
+    found: dict[str, type[KilnError]] = {}
+    queue: list[type[KilnError]] = [KilnError]
+    while queue:
+        cls = queue.pop()
+        found[f"{cls.__module__}:{cls.__qualname__}"] = cls
+        queue += cls.__subclasses__()
+    return found

@@ -1,0 +1,211 @@
+"""The child's side of a lane: `python -m kiln.jobs.executors.lane_child`. Answers one call after the other, and keeps what it has loaded.
+
+The first message says what to be; then come calls, and words to stop the running one. When the pipe is closed, the worker is gone, and the
+child ends at once with all it has started. Standard output belongs to whoever prints: messages have a pipe of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from pydantic import ValidationError
+
+from kiln.errors import KilnError, RecipeError
+from kiln.jobs.executors import own_limits
+from kiln.jobs.executors.codec import StageCodec
+from kiln.jobs.executors.device_lock import device_lock
+from kiln.jobs.executors.failure import as_data
+from kiln.jobs.executors.interface import Progress, StageCall, StageResult
+from kiln.jobs.executors.lane_setup import load
+from kiln.jobs.executors.orphan import end_at_once, end_with
+from kiln.jobs.executors.wire import Message, receive, send
+from kiln.stages.stage import Context, Params, Stage
+
+HEARTBEAT_S: Final = 1.0
+"""Between two signs of life of a running stage."""
+
+_PROGRESS_EVERY_S: Final = 0.05
+"""Progress that comes faster is left out: nobody sees it, and a stage may report a million times."""
+
+
+class LaneContext(Context):
+    """A Context whose notes are heard at once."""
+
+    def __init__(self, *, tell: Callable[[Progress], None], is_stopped: Callable[[], bool], recipe: Any) -> None:
+        super().__init__(on_progress=self._tell_progress, is_stopped=is_stopped, recipe=recipe)
+        self._tell = tell
+        self._told_at = float("-inf")
+
+    def note(self, sentence: str) -> None:
+        """A sentence for people, kept in the report and told now."""
+        super().note(sentence)
+        self._tell(Progress(kind="note", words=sentence))
+
+    def _tell_progress(self, share: float, words: str) -> None:
+        if time.monotonic() - self._told_at >= _PROGRESS_EVERY_S:
+            self._told_at = time.monotonic()
+            self._tell(Progress(kind="progress", share=share, words=words))
+
+
+class LaneChild:
+    """Runs stages in the main thread while one thread listens and one shows that the process lives."""
+
+    def __init__(self, *, commands: BinaryIO, answers: BinaryIO, hello: Message) -> None:
+        self._commands = commands
+        self._answers = answers
+        self._hello = hello
+        self._calls: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._speaking = threading.Lock()
+        self._running = 0
+        """The number of the call at work; 0 for none."""
+
+        self._stopped = 0
+        """The number of the call that was told to stop last."""
+
+    def serve(self) -> None:
+        """Load what every call needs, then answer calls until the process ends."""
+        for work in (self._listen, self._show_life):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            codec: StageCodec = load(self._hello["codec"])(**self._hello["codec_options"])
+            find: Callable[[str], Stage] = load(self._hello["stages"])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker must hear of it
+            self._fail(0, error, stage="the start of the lane")
+            return
+        self._say({"kind": "ready"})
+        while True:
+            message = self._calls.get()
+            self._answer(message["number"], message["call"], codec=codec, find=find)
+
+    def _answer(self, number: int, data: Message, *, codec: StageCodec, find: Callable[[str], Stage]) -> None:
+        """Run one call and say how it ended."""
+        mark_output(self._hello["token"], number)
+        self._running = number
+        try:
+            result = self._run(StageCall.model_validate(data), number, codec=codec, find=find)
+            self._say({"kind": "done", "number": number, "result": result.model_dump(mode="json")})
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a stage must not end the lane
+            self._fail(number, error, stage=str(data.get("stage")))
+        finally:
+            self._running = 0
+
+    def _run(self, call: StageCall, number: int, *, codec: StageCodec, find: Callable[[str], Stage]) -> StageResult:
+        stage = find(call.stage)
+        params = _read_params(stage, call)
+
+        def is_stopped() -> bool:
+            return self._stopped == number
+
+        context = LaneContext(tell=lambda sign: self._tell(number, sign), is_stopped=is_stopped, recipe=call.recipe)
+        with self._turn(call, number, is_stopped), own_limits.address_space(call.limits.address_bytes):
+            own_limits.forget_peak()
+            started, cpu_before = time.monotonic(), _cpu_seconds()
+            result = stage.function(codec.read(call.inputs, takes=stage.takes), params, context)
+            outputs = codec.write(result, prefix=call.output_prefix, gives=stage.gives)
+            return StageResult(
+                outputs=outputs,
+                notes=tuple(context.notes),
+                measures=context.measures,
+                seconds=time.monotonic() - started,
+                cpu_seconds=_cpu_seconds() - cpu_before,
+                peak_bytes=own_limits.peak_bytes(),
+                lane=self._hello["name"],
+            )
+
+    @contextlib.contextmanager
+    def _turn(self, call: StageCall, number: int, is_stopped: Callable[[], bool]) -> Iterator[None]:
+        """Hold the GPU while a stage runs, where this lane has one."""
+        if self._hello["lock"] is None:
+            yield
+            return
+        with device_lock(Path(self._hello["lock"]), wait_s=call.limits.wait_seconds, is_stopped=is_stopped):
+            self._say({"kind": "started", "number": number})
+            yield
+
+    def _listen(self) -> None:
+        """Take messages until the worker is gone."""
+        try:
+            while (message := receive(self._commands)) is not None:
+                if message["kind"] == "stop":
+                    self._stopped = message["number"]
+                else:
+                    self._calls.put(message)
+        finally:
+            end_at_once()
+
+    def _show_life(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            if self._running:
+                self._tell(self._running, Progress(kind="heartbeat", resident_bytes=own_limits.resident_bytes()))
+
+    def _tell(self, number: int, sign: Progress) -> None:
+        self._say({"kind": "sign", "number": number, "sign": sign.model_dump(mode="json")})
+
+    def _fail(self, number: int, error: BaseException, *, stage: str) -> None:
+        """Say how a call failed; where nobody foresaw it, the traceback goes to the log."""
+        if not isinstance(error, KilnError):
+            traceback.print_exception(error)
+        self._say({"kind": "failed", "number": number, "error": as_data(error, stage=stage)})
+
+    def _say(self, message: Message) -> None:
+        with self._speaking:
+            try:
+                send(self._answers, message)
+            except OSError:  # nobody reads any more
+                end_at_once()
+
+
+def mark_output(token: str, number: int) -> None:
+    """Write into the output that what follows belongs to this call."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(2, f"\n\0{token} {number}\n".encode())
+
+
+def _read_params(stage: Stage, call: StageCall) -> Params:
+    """The stage's parameters. RecipeError when they are not what it takes."""
+    try:
+        return stage.params.model_validate(dict(call.params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "its parameters"
+        raise RecipeError(f"{call.stage}: {name}: {first['msg']}") from error
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Pipes for commands and answers that nobody else in this process, nor its children, can read or write by accident."""
+    commands, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return os.fdopen(commands, "rb"), os.fdopen(answers, "wb")
+
+
+def main() -> None:
+    """Be a lane until the worker is gone."""
+    commands, answers = _private_pipes()
+    hello = receive(commands)
+    if hello is not None:
+        end_with(hello["parent"])
+        own_limits.no_core_dump()
+        LaneChild(commands=commands, answers=answers, hello=hello).serve()
+
+
+if __name__ == "__main__":
+    main()

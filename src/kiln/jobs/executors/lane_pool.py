@@ -1,0 +1,90 @@
+"""Lanes of one kind, and the row of calls that wait for one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from kiln.errors import Cancelled
+from kiln.jobs.executors.failure import LaneBusy
+from kiln.jobs.executors.interface import StageCall
+from kiln.jobs.executors.lane import Lane
+from kiln.jobs.fair_queue import FairQueue
+
+_POLL_S: Final = 0.05
+"""Between two looks of a waiting call whether it was cancelled."""
+
+
+class _Ticket:
+    """One waiting call, and the lane it is given."""
+
+    def __init__(self) -> None:
+        self.called = threading.Event()
+        self.lane: Lane | None = None
+
+
+class LanePool:
+    """Gives each call a lane of its own, in the order that priorities and fairness between tenants say. For many threads."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self.lanes = tuple(lanes)
+        self._idle = list(lanes)
+        self._waiting: FairQueue[_Ticket] = FairQueue()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lane(self, call: StageCall, *, cancel: Callable[[], bool]) -> Iterator[Lane]:
+        """A lane for this call alone. Cancelled or LaneBusy when it was cancelled, or had to wait too long, before one was free."""
+        lane = self._take(call, cancel)
+        try:
+            yield lane
+        finally:
+            self._give_back(lane)
+
+    def _take(self, call: StageCall, cancel: Callable[[], bool]) -> Lane:
+        with self._lock:
+            if self._idle:
+                return self._warmest(call.stage)
+            ticket = _Ticket()
+            self._waiting.put(ticket, tenant=call.tenant, priority=call.priority)
+        try:
+            self._wait(ticket, call, cancel)
+        except BaseException:
+            self._withdraw(ticket)
+            raise
+        assert ticket.lane is not None  # noqa: S101 - for the type checker: it was called
+        return ticket.lane
+
+    def _warmest(self, stage: str) -> Lane:
+        """An idle lane, if there is one that ran this stage last."""
+        lane = next((lane for lane in self._idle if lane.last_stage == stage), self._idle[-1])
+        self._idle.remove(lane)
+        return lane
+
+    def _wait(self, ticket: _Ticket, call: StageCall, cancel: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + call.limits.wait_seconds
+        while not ticket.called.wait(_POLL_S):
+            if cancel():
+                raise Cancelled("stopped while waiting: nothing was written")
+            if time.monotonic() > give_up:
+                raise LaneBusy(f"no {call.lane} lane became free within {call.limits.wait_seconds:g} s: try again later, or add workers")
+
+    def _withdraw(self, ticket: _Ticket) -> None:
+        """Wait no longer; a lane that was given meanwhile goes on to the next."""
+        with self._lock:
+            self._waiting.remove(ticket)
+            lane = ticket.lane
+        if lane is not None:
+            self._give_back(lane)
+
+    def _give_back(self, lane: Lane) -> None:
+        with self._lock:
+            ticket = self._waiting.take()
+            if ticket is None:
+                self._idle.append(lane)
+                return
+            ticket.lane = lane
+            ticket.called.set()

@@ -1,0 +1,80 @@
+"""What a lane's child prints, as structured log lines with the job it belongs to. Floods are cut, secrets struck out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Final
+
+from kiln.jobs.scrub import scrub
+
+log = logging.getLogger("kiln.lane")
+
+_LONGEST_LINE_BYTES: Final = 4096
+"""A longer line is logged in pieces."""
+
+_LINES_PER_CALL: Final = 1000
+"""More are counted, not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose output it is."""
+
+    job: str = ""
+    stage: str = ""
+
+
+class OutputLog:
+    """Reads a child's output in a thread until the child and all who inherited the pipe are gone, so that printing never blocks them."""
+
+    def __init__(self, pipe: IO[bytes], *, lane: str, token: str, secrets: Sequence[str]) -> None:
+        self._pipe = pipe
+        self._lane = lane
+        self._marker = f"\0{token} ".encode()
+        self._secrets = tuple(secrets)
+        self._owners: dict[int, Owner] = {}
+        self._owner = Owner()
+        self._lines = 0
+        self._last = ""
+        self._thread = threading.Thread(target=self._drain, name=f"output of {lane}", daemon=True)
+        self._thread.start()
+
+    def expect(self, number: int, owner: Owner) -> None:
+        """Say whose output it is that follows the marker of this number."""
+        self._owners = {number: owner}
+
+    def last_words(self, *, wait_s: float) -> str:
+        """The last line that was printed, waiting up to wait_s for the output's end; "" when nothing was."""
+        self._thread.join(timeout=wait_s)
+        return self._last
+
+    def _drain(self) -> None:
+        with self._pipe:
+            while line := self._pipe.readline(_LONGEST_LINE_BYTES):
+                if line.startswith(self._marker):
+                    self._change_owner(int(line.removeprefix(self._marker)))
+                elif line.strip():
+                    self._keep(line)
+        self._tell_cut()
+
+    def _change_owner(self, number: int) -> None:
+        self._tell_cut()
+        self._owner = self._owners.get(number, Owner())
+        self._lines, self._last = 0, ""
+
+    def _keep(self, line: bytes) -> None:
+        self._lines += 1
+        if self._lines <= _LINES_PER_CALL:
+            self._last = scrub(line.decode(errors="replace").rstrip(), secrets=self._secrets)
+            self._write(logging.INFO, self._last)
+
+    def _tell_cut(self) -> None:
+        """Say how much a flood was cut by."""
+        if self._lines > _LINES_PER_CALL:
+            self._write(logging.WARNING, f"{self._lines - _LINES_PER_CALL} more lines were printed and are not kept")
+
+    def _write(self, level: int, text: str) -> None:
+        log.log(level, "%s", text, extra={"job": self._owner.job, "stage": self._owner.stage, "lane": self._lane})

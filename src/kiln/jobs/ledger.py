@@ -1,0 +1,203 @@
+"""The ledger: what every job holds, and what it cost. Entries are only added; nothing is charged or given back twice.
+
+At submit a job holds its price; at its end the hold is settled to what was measured, or released. Entries are signed, so that their sum is
+what is spent or held at any time. The unique constraints in `tables` let each (job, backend) be held once and closed once, whatever the code above does.
+All entries of a job count for the day (UTC) on which it was submitted: what is given back is given back to the day it was taken from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from kiln.errors import BudgetError, InputError
+from kiln.jobs.database import Database
+from kiln.jobs.prices import MICRODOLLARS_PER_DOLLAR, Charge
+from kiln.jobs.tables import LEDGER, QUOTAS, TENANTS
+from kiln.jobs.tenants import add_tenant
+
+EVERYBODY: Final = "*"
+"""In the place of a tenant: all tenants together."""
+
+_WARN_PERCENT: Final = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the ledger."""
+
+    job_id: str
+    item: str
+    kind: str
+    """ "hold", "settle" or "release"."""
+
+    microdollars: int
+    gpu_ms: int
+    """Both signed: what this entry adds to what is spent or held."""
+
+    day: str
+    """UTC, as 2026-11-20."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What one backend did for a tenant on one day, holds included."""
+
+    day: str
+    item: str
+    microdollars: int
+    gpu_ms: int
+
+
+class Ledger:
+    """Budgets, quotas and what was used of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def set_budget(self, tenant: str, *, microdollars: int | None) -> None:
+        """Let a tenant spend so much in all; None for no limit. What is spent or held already counts."""
+        _check_limit(microdollars)
+
+        def write(connection: Connection) -> None:
+            add_tenant(connection, tenant)
+            connection.execute(TENANTS.update().where(TENANTS.c.tenant == tenant).values(budget_microdollars=microdollars))
+
+        self._database.write(write)
+
+    def set_quota(self, item: str, *, gpu_ms_a_day: int | None, tenant: str = EVERYBODY) -> None:
+        """Let a backend work so long a day, for one tenant or for all together; None for no limit."""
+        _check_limit(gpu_ms_a_day)
+
+        def write(connection: Connection) -> None:
+            connection.execute(QUOTAS.delete().where(QUOTAS.c.item == item, QUOTAS.c.tenant == tenant))
+            if gpu_ms_a_day is not None:
+                connection.execute(QUOTAS.insert().values(item=item, tenant=tenant, gpu_ms_a_day=gpu_ms_a_day))
+
+        self._database.write(write)
+
+    def spent(self, tenant: str) -> int:
+        """Micro-dollars a tenant has spent or held so far."""
+        return self._database.read(lambda connection: _sum_of(connection, LEDGER.c.microdollars, LEDGER.c.tenant == tenant))
+
+    def use(self, tenant: str, *, since: str) -> tuple[Use, ...]:
+        """What a tenant used from a day (UTC, as 2026-11-20) on, by day and backend."""
+        query = (
+            select(LEDGER.c.day, LEDGER.c.item, func.sum(LEDGER.c.microdollars), func.sum(LEDGER.c.gpu_ms))
+            .where(LEDGER.c.tenant == tenant, LEDGER.c.day >= since)
+            .group_by(LEDGER.c.day, LEDGER.c.item)
+            .order_by(LEDGER.c.day, LEDGER.c.item)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(Use(day=day, item=item, microdollars=int(money), gpu_ms=int(work)) for day, item, money, work in rows)
+
+    def entries(self, job_id: str) -> tuple[Entry, ...]:
+        """A job's lines, oldest first."""
+        return self._database.read(lambda connection: entries_of(connection, job_id))
+
+
+def day_of(at_ms: int) -> str:
+    """The day in UTC, as 2026-11-20."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+
+
+def hold(connection: Connection, *, job_id: str, tenant: str, charges: Sequence[Charge], at_ms: int) -> tuple[str, ...]:
+    """Hold a job's price, within the transaction that adds it and that has the tenant's row locked; warnings of what is nearly used up.
+
+    Raises BudgetError when a budget or a quota would be passed.
+    """
+    warnings = [*_check_budget(connection, tenant, charges), *_check_quotas(connection, tenant, charges, day_of(at_ms))]
+    if charges:
+        rows = [_row(job_id, tenant, "hold", charge, day_of(at_ms), at_ms) for charge in charges]
+        connection.execute(LEDGER.insert(), rows)
+    return tuple(warnings)
+
+
+def close(connection: Connection, *, job_id: str, tenant: str, measured: Iterable[Charge] | None, at_ms: int) -> tuple[Entry, ...]:
+    """Settle a job to what was measured, or with None release all it holds, within the transaction that ends it; the new entries."""
+    held = {entry.item: entry for entry in entries_of(connection, job_id) if entry.kind == "hold"}
+    actual = {charge.item: charge for charge in measured or ()}
+    kind = "release" if measured is None else "settle"
+    day = next((entry.day for entry in held.values()), day_of(at_ms))
+    rows = []
+    for item in sorted(held.keys() | actual.keys()):
+        before, after = held.get(item), actual.get(item)
+        row = {"job_id": job_id, "tenant": tenant, "item": item, "kind": kind, "day": day, "at_ms": at_ms}
+        row["microdollars"] = (after.microdollars if after else 0) - (before.microdollars if before else 0)
+        row["gpu_ms"] = (after.gpu_ms if after else 0) - (before.gpu_ms if before else 0)
+        rows.append(row)
+    if rows:
+        connection.execute(LEDGER.insert(), rows)
+    return tuple(_entry(row) for row in rows)
+
+
+def entries_of(connection: Connection, job_id: str) -> tuple[Entry, ...]:
+    """A job's lines, oldest first, as this transaction sees them."""
+    rows = connection.execute(select(LEDGER).where(LEDGER.c.job_id == job_id).order_by(LEDGER.c.number)).mappings()
+    return tuple(_entry(dict(row)) for row in rows)
+
+
+def _check_budget(connection: Connection, tenant: str, charges: Sequence[Charge]) -> list[str]:
+    """A warning when the tenant's budget is nearly used up; BudgetError when this would pass it."""
+    budget = connection.execute(select(TENANTS.c.budget_microdollars).where(TENANTS.c.tenant == tenant)).scalar_one()
+    price = sum(charge.microdollars for charge in charges)
+    if budget is None or price == 0:
+        return []
+    before = _sum_of(connection, LEDGER.c.microdollars, LEDGER.c.tenant == tenant)
+    if before + price > budget:
+        raise BudgetError(
+            f"this costs {_dollars(price)}, and of the budget of {_dollars(budget)} only {_dollars(budget - before)} are left: "
+            "ask for more budget, or for less"
+        )
+    return _warning("of the budget", used=before + price, limit=budget)
+
+
+def _check_quotas(connection: Connection, tenant: str, charges: Sequence[Charge], day: str) -> list[str]:
+    """Warnings when a backend's day is nearly used up; BudgetError when this would pass it. The quotas' rows stay locked."""
+    work = {charge.item: charge.gpu_ms for charge in charges if charge.gpu_ms}
+    applies = QUOTAS.c.tenant.in_((tenant, EVERYBODY)) & QUOTAS.c.item.in_(sorted(work))
+    limits = connection.execute(select(QUOTAS).where(applies).order_by(QUOTAS.c.item, QUOTAS.c.tenant).with_for_update()).all()
+    warnings = []
+    for whose, item, limit in limits:
+        everybody = whose == EVERYBODY
+        used = _sum_of(connection, LEDGER.c.gpu_ms, LEDGER.c.item == item, LEDGER.c.day == day, or_(everybody, LEDGER.c.tenant == tenant))
+        if used + work[item] > limit:
+            raise BudgetError(
+                f"{item} would work {work[item] / 1000:g} s, and of today's {limit / 1000:g} s only {max(0, limit - used) / 1000:g} s are "
+                "left: submit it tomorrow (UTC), ask for a larger quota, or use another backend"
+            )
+        warnings += _warning(f"of today's quota of {item}", used=used + work[item], limit=limit)
+    return warnings
+
+
+def _warning(what: str, *, used: int, limit: int) -> list[str]:
+    """A sentence from 80 % on."""
+    return [f"{100 * used // limit} % {what} is used or held"] if limit and 100 * used >= _WARN_PERCENT * limit else []
+
+
+def _sum_of(connection: Connection, column: ColumnElement[int], *conditions: ColumnElement[bool]) -> int:
+    return int(connection.execute(select(func.coalesce(func.sum(column), 0)).where(*conditions)).scalar_one())
+
+
+def _row(job_id: str, tenant: str, kind: str, charge: Charge, day: str, at_ms: int) -> dict[str, Any]:
+    amounts = {"item": charge.item, "microdollars": charge.microdollars, "gpu_ms": charge.gpu_ms}
+    return {"job_id": job_id, "tenant": tenant, "kind": kind, "day": day, "at_ms": at_ms, **amounts}
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(**{name: row[name] for name in ("job_id", "item", "kind", "microdollars", "gpu_ms", "day", "at_ms")})
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and limit < 0:
+        raise InputError(f"a limit of {limit} is negative: 0 forbids, None lifts the limit")
+
+
+def _dollars(microdollars: int) -> str:
+    return f"${microdollars / MICRODOLLARS_PER_DOLLAR:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,43 @@
+"""Text made fit for a log: what looks like a secret is struck out, what would steer a terminal or forge a line is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+STRUCK_OUT: Final = "***"
+
+_SHORTEST_SECRET: Final = 6
+"""Characters; shorter values would strike out half of every sentence."""
+
+_LOOKS_SECRET: Final = (
+    re.compile(r"(?<=://)[^\s/@]+(?=@)"),  # user:password@ in a URL
+    re.compile(r"(?i)(?<=\bbearer )\S+"),
+    re.compile(
+        r"""(?ix) (?<![a-z]) (?:[a-z0-9_-]*(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d|signature|credential)[a-z0-9_-]*)
+        ["']? \s* [=:] \s* (?:bearer\s+)? ["']? (?P<value>[^\s"'&,;]+)"""
+    ),
+    re.compile(r"\b(?:fk_[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16})\b"),
+)
+
+_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0))} | {
+    code: f"\\u{code:04x}" for code in (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+"""All control characters but the tab, line separators, and marks that turn the direction of writing."""
+
+
+def scrub(text: str, *, secrets: Iterable[str] = ()) -> str:
+    """The text without these secrets, without what looks like one, and without control characters."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, STRUCK_OUT)
+    for pattern in _LOOKS_SECRET:
+        text = pattern.sub(_strike, text)
+    return text.translate(_CONTROLS)
+
+
+def _strike(match: re.Match[str]) -> str:
+    """The match without its value, or without anything when all of it is secret."""
+    value = match.groupdict().get("value")
+    return match[0].removesuffix(value) + STRUCK_OUT if value else STRUCK_OUT

@@ -1,0 +1,225 @@
+"""The stage cache: entries in a folder, by digest, within a limit of bytes. It may forget anything at any time, and never fails a run.
+
+An entry is written beside its place and renamed, so that several processes can share a folder: a reader sees all of it or nothing, and who
+comes second with the same digest leaves what is there. What was longest not used goes first when the folder outgrows its limit. After a
+crash of the machine an entry may hold rubbish; whoever decodes it notices, and drops it.
+
+When the folder cannot be written to, or the disk is full, the cache switches itself off for this process, and `trouble` says why.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kiln import settings
+
+Parts = Sequence[bytes | memoryview]
+"""Bytes in pieces."""
+
+_MARK: Final = "CACHEDIR.TAG"
+_MARK_TEXT: Final = "Signature: 8a477f597d28d172789f06886806bc55\n# Kiln's stage cache: every file in it can be made again.\n"
+"""What tells backup programs to leave a folder out (Cache Directory Tagging Specification)."""
+
+_PARTLY: Final = ".part"
+"""Ends the name of a file that is still being written."""
+
+_ABANDONED_S: Final = 3600.0
+"""Age at which such a file belongs to nobody any more: 8 GB take a slow disk minutes."""
+
+_ROOM: Final = 0.9
+"""Share of the limit that is left when entries are dropped, so that the next one does not drop others again."""
+
+_LOOK_EVERY: Final = 0.05
+"""Share of the limit that is written between two looks at how large the folder is."""
+
+_MOST_WAITING_BYTES: Final = 512 << 20
+"""What may wait to be written; what comes on top is not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheInfo:
+    """What there is in a cache's folder."""
+
+    folder: Path
+    entries: int
+    size: int
+    """Bytes."""
+
+    limit: int
+    """Bytes."""
+
+
+class StageCache:
+    """Entries by digest in one folder. Any number of threads and processes may use it at once."""
+
+    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+        self.folder = folder
+        self.limit_bytes = limit_bytes
+        self.trouble: str | None = None
+        """Why nothing is kept any more; None while all is well."""
+
+        self._unseen_bytes = limit_bytes
+        """Written since the folder's size was looked at; the first entry of a process always looks."""
+
+    def get(self, digest: str) -> bytes | None:
+        """The entry of this digest, which now is the one that was used last; None when there is none."""
+        path = self._path(digest)
+        try:
+            data = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return None
+        return data
+
+    def put(self, digest: str, parts: Parts) -> None:
+        """Keep an entry, unless there is one of this digest. Drops others where the limit demands it."""
+        if self.trouble is not None or self._path(digest).exists():
+            return
+        size = sum(map(len, parts))
+        if size > _ROOM * self.limit_bytes:
+            return
+        try:
+            self._write(self._path(digest), parts)
+            self._unseen_bytes += size
+            if self._unseen_bytes > _LOOK_EVERY * self.limit_bytes:
+                self._trim()
+        except OSError as error:
+            self.trouble = f"the stage cache is off: {self.folder} cannot be written ({error.strerror or error})"
+
+    def drop(self, digest: str) -> None:
+        """Forget an entry, because it is damaged."""
+        _remove(self._path(digest))
+
+    def info(self) -> CacheInfo:
+        """How many entries there are, and how large they are."""
+        found = [file for _, file in _listed(self.folder) if not file.name.endswith(_PARTLY)]
+        return CacheInfo(folder=self.folder, entries=len(found), size=sum(map(_size, found)), limit=self.limit_bytes)
+
+    def clear(self) -> CacheInfo:
+        """Remove every entry; what there was."""
+        before = self.info()
+        for _, file in _listed(self.folder):
+            _remove(file)
+        return before
+
+    def _path(self, digest: str) -> Path:
+        return self.folder / digest[:2] / digest
+
+    def _write(self, path: Path, parts: Parts) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # pictures may be private
+        path.parent.mkdir(exist_ok=True)
+        if not (mark := self.folder / _MARK).exists():
+            mark.write_text(_MARK_TEXT, encoding="ascii")
+        draft = path.with_name(f"{uuid.uuid4().hex}{_PARTLY}")
+        try:
+            with draft.open("xb") as file:
+                file.writelines(parts)
+            draft.replace(path)
+        except BaseException:
+            _remove(draft)
+            raise
+
+    def _trim(self) -> None:
+        """Drop what was longest not used until there is room again, and what crashed writers left."""
+        self._unseen_bytes = 0
+        found, total = [], 0
+        for used, file in _listed(self.folder):
+            if file.name.endswith(_PARTLY):
+                _remove(file, unless_since=time.time() - _ABANDONED_S)
+                continue
+            found.append((used, file, size := _size(file)))
+            total += size
+        if total <= self.limit_bytes:
+            return
+        for _, file, size in sorted(found, key=lambda entry: entry[0]):
+            if total <= _ROOM * self.limit_bytes:
+                return
+            _remove(file)
+            total -= size
+
+
+def _listed(folder: Path) -> list[tuple[float, Path]]:
+    """(when it was last used, entry) of all there are, half-written ones too; what vanishes meanwhile is left out."""
+    found = []
+    for path in folder.glob("[0-9a-f][0-9a-f]/*"):
+        try:
+            found.append((path.stat().st_mtime, path))
+        except OSError:  # another process dropped it
+            continue
+    return found
+
+
+def _size(file: Path) -> int:
+    """Bytes; 0 for a file that another process dropped."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _remove(file: Path, *, unless_since: float = float("inf")) -> None:
+    """Remove a file, if it can be, and was last written before then (seconds since 1970)."""
+    try:
+        if file.stat().st_mtime < unless_since:
+            file.unlink()
+    except OSError:  # it is gone, or Windows holds it open for a reader: then it goes next time
+        return
+
+
+def stage_cache() -> StageCache | None:
+    """The cache that this machine's settings name; None when they say off."""
+    folder = settings.cache_folder()
+    return None if folder is None else StageCache(folder, limit_bytes=settings.cache_limit_bytes())
+
+
+class Writer:
+    """Puts entries into a cache in a thread of its own, so that no stage waits for the disk."""
+
+    def __init__(self, cache: StageCache) -> None:
+        self._cache = cache
+        self._waiting: deque[tuple[str, Parts, int]] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._at_work = False
+
+    def put(self, digest: str, parts: Parts) -> None:
+        """Have an entry written soon. When too much waits already, it is not kept: memory is worth more."""
+        size = sum(map(len, parts))
+        with self._changed:
+            if self._bytes and self._bytes + size > _MOST_WAITING_BYTES:
+                return
+            self._waiting.append((digest, parts, size))
+            self._bytes += size
+            if not self._at_work:
+                self._at_work = True
+                threading.Thread(target=self._work, name="cache", daemon=True).start()
+
+    def flush(self, *, timeout_s: float) -> bool:
+        """Wait until everything is written; False when it was not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._at_work, timeout=timeout_s)
+
+    def _work(self) -> None:
+        """Write until nothing waits."""
+        while entry := self._next():
+            digest, parts, size = entry
+            self._cache.put(digest, parts)
+            with self._changed:
+                self._bytes -= size
+
+    def _next(self) -> tuple[str, Parts, int] | None:
+        """The next entry; None when there is none, and the thread may end."""
+        with self._changed:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._at_work = False
+            self._changed.notify_all()
+            return None

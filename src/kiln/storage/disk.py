@@ -1,0 +1,86 @@
+"""What a folder store needs of the file system: bytes that stay, room that is checked, errors that say their cure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from kiln.errors import StorageError
+
+DEFAULT_FLOOR_BYTES: Final = 256 << 20
+"""Room that stays free: a job database on the same disk needs it to write down that it ran out."""
+
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class FreeSpace:
+    """Refuses to write when the disk would have less than the floor left."""
+
+    def __init__(self, folder: Path, *, floor_bytes: int = DEFAULT_FLOOR_BYTES, free_bytes: Callable[[Path], int] | None = None) -> None:
+        self._folder, self._floor = folder, floor_bytes
+        self._free_bytes = free_bytes or _free_bytes
+
+    def check(self, size: int = 0) -> None:
+        """StorageError of kind "full" when writing `size` bytes would leave less than the floor; a service admits no job then."""
+        left = self._free_bytes(self._folder) - size
+        if left < self._floor:
+            raise StorageError(
+                f"the store's disk is nearly full: {max(left, 0) >> 20:,} MiB would be left, less than the floor of "
+                f"{self._floor >> 20:,} MiB; free some space, or delete old assets with `kiln assets rm`",
+                kind="full",
+            )
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """OSErrors as StorageErrors that say how to cure them."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StorageError(f"{what} is not in the store: it was never put, or was deleted", kind="missing") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _NO_SPACE:
+            raise StorageError(f"the store's disk is full ({reason}): {what} was not kept; free some space", kind="full") from error
+        if error.errno in _NO_RIGHT:
+            raise StorageError(
+                f"{what}: the store may not be used ({reason}); change its folder's permissions", kind="forbidden"
+            ) from error
+        raise StorageError(f"{what}: the store's disk failed ({reason}); look at the disk, then try again", kind="unavailable") from error
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and have it on the disk before returning."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries on the disk, where the system can do that (Windows cannot, and needs not)."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make one folder, if it is not there, and have it on the disk."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return
+    sync_folder(folder.parent)
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,233 @@
+"""A folder as a bucket: durable, atomic, and safe beside what others put into it.
+
+    objects/uploads/7f3a.png@/7f3a.png    the content
+    objects/uploads/7f3a.png@/@.json      its record: key, SHA-256, size, media type
+    drafts/...                            what is being written, or thrown away
+
+Content and record are written into a folder of their own in drafts/, synced, and renamed to their place: a folder cannot be renamed onto
+one that is not empty, so the first writer wins and nobody ever sees half of it. `@` is in no key, so `a` and `a/b` do not collide.
+
+This is not obstore's LocalStore, though it has the same interface: that one follows symbolic links, keeps no attributes and never calls
+fsync, and what must stand around it for these three is the whole of this file. It also lets a folder work without the extra.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from kiln.errors import AlreadyStored, StorageError
+from kiln.storage.digest import check_digest, copy_hashed, is_sha256
+from kiln.storage.disk import FreeSpace, explained, make_folder, sync_folder, write_synced
+from kiln.storage.stored import Listed, Stored
+
+STALE_DRAFT_S: Final = 24 * 3600.0
+"""No put takes this long: an older draft was left by a process that died."""
+
+_MARK: Final = "@"
+_RECORD: Final = "@.json"
+_MAX_RECORD_BYTES: Final = 1 << 16
+_RACES: Final = 8
+"""How often a put is tried again because the other content was deleted in that very moment."""
+
+
+class FolderBucket:
+    """Contents below one folder, which is made when it is not there."""
+
+    def __init__(self, root: Path, *, area: str = "objects", free: FreeSpace) -> None:
+        with explained(str(root)):
+            root.mkdir(parents=True, exist_ok=True)
+            self._root = root.resolve(strict=True)  # the folder itself may be a link of the user's choice; nothing inside it may
+            self._area, self._drafts = self._root / area, self._root / "drafts"
+            for folder in (self._area, self._drafts):
+                self._refuse_link(folder)
+                folder.mkdir(exist_ok=True)
+        self._free = free
+        self._sweep_drafts()
+
+    def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
+        """Write, sync, rename; see Bucket.create."""
+        draft = self._drafts / uuid.uuid4().hex
+        try:
+            with explained(key):
+                stored = self._write(draft, key, source, media_type=media_type, expected=expected)
+                return self._publish(draft, stored)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def head(self, key: str) -> Stored:
+        """Read its record."""
+        with explained(key):
+            return self._record(key)
+
+    def open(self, key: str) -> tuple[Stored, BinaryIO]:
+        """Read its record and open its content."""
+        with explained(key):
+            stored = self._record(key)
+            return stored, _open_file(self._place(key) / _name(key))
+
+    def list(self, prefix: str, *, after: str, limit: int) -> Sequence[Listed]:
+        """Walk the folders in the order of keys."""
+        with explained(prefix or "the store"):
+            folder = self._area
+            for part in prefix.split("/") if prefix else ():
+                folder /= part
+                self._refuse_link(folder)
+            return list(islice(self._walk(folder, f"{prefix}/" if prefix else "", after), limit))
+
+    def delete(self, key: str) -> None:
+        """Rename it out of the way at once, then remove it."""
+        thrown = self._drafts / uuid.uuid4().hex
+        with explained(key):
+            place = self._place(key)
+            try:
+                place.rename(thrown)
+            except FileNotFoundError:
+                return
+            sync_folder(place.parent)
+        shutil.rmtree(thrown, ignore_errors=True)
+
+    def _write(self, draft: Path, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
+        """Content and record in the draft's folder, on the disk."""
+        draft.mkdir()
+        with (draft / _name(key)).open("xb") as target:
+            digest, size = copy_hashed(source, target, before_chunk=self._free.check)
+            target.flush()
+            os.fsync(target.fileno())
+        if expected is not None:
+            check_digest(key, found=digest, expected=expected)
+        stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
+        write_synced(draft / _RECORD, _record_bytes(stored))
+        sync_folder(draft)
+        return stored
+
+    def _publish(self, draft: Path, stored: Stored) -> Stored:
+        """Rename the draft to its place; what is there already stays, and is good if it is the same."""
+        place = self._place(stored.key, make=True)
+        for _ in range(_RACES):
+            try:
+                draft.rename(place)
+            except OSError:
+                if not place.is_dir():
+                    raise
+            else:
+                sync_folder(place.parent)
+                return stored
+            try:
+                return _same(self._record(stored.key), stored)
+            except FileNotFoundError:  # it has just been deleted: the place is free again
+                continue
+        raise StorageError(f"{stored.key} is put and deleted by others without end: put it under a key of its own", kind="unavailable")
+
+    def _place(self, key: str, *, make: bool = False) -> Path:
+        """The folder of a key's content. StorageError when a symbolic link is on the way."""
+        *above, name = key.split("/")
+        folder = self._area
+        for part in above:
+            folder /= part
+            self._refuse_link(folder)
+            if make:
+                make_folder(folder)
+        self._refuse_link(folder / f"{name}{_MARK}")
+        return folder / f"{name}{_MARK}"
+
+    def _record(self, key: str) -> Stored:
+        """What was written beside the content. FileNotFoundError when nothing was."""
+        with _open_file(self._place(key) / _RECORD) as file:
+            data = file.read(_MAX_RECORD_BYTES)
+        stored = _read_record(data)
+        if stored is None or stored.key != key:  # on a file system that ignores case, A finds what was put under a
+            raise StorageError(f"the record of {key} is damaged: delete it and make it again, or restore a backup", kind="damaged")
+        return stored
+
+    def _walk(self, folder: Path, prefix: str, after: str) -> Iterator[Listed]:
+        """Contents below the folder, in the order of their keys."""
+        for name, entry in sorted((_sort_name(entry), entry) for entry in _entries(folder)):
+            key = f"{prefix}{name}"
+            if name.endswith("/"):
+                if key > after or after.startswith(key):
+                    yield from self._walk(folder / entry, key, after)
+            elif key > after:
+                yield from _listed(folder / entry, key)
+
+    def _refuse_link(self, path: Path) -> None:
+        if path.is_symlink():
+            inside = path.relative_to(self._root).as_posix()
+            raise StorageError(f"{inside} in the store is a symbolic link, which is never followed: remove it", kind="forbidden")
+
+    def _sweep_drafts(self) -> None:
+        """Remove what processes that died have left."""
+        for name in _entries(self._drafts):
+            draft = self._drafts / name
+            if _age_s(draft) > STALE_DRAFT_S:
+                shutil.rmtree(draft, ignore_errors=True)
+
+
+def _name(key: str) -> str:
+    """The content's file name: it ends as the key does, so that people can open it."""
+    return key.rsplit("/", 1)[-1]
+
+
+def _same(there: Stored, given: Stored) -> Stored:
+    if there.sha256 != given.sha256:
+        raise AlreadyStored(f"another content is stored as {given.key}: contents are never replaced; put it under a key of its own")
+    return there
+
+
+def _record_bytes(stored: Stored) -> bytes:
+    return json.dumps({"key": stored.key, "sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}, indent=1).encode()
+
+
+def _read_record(data: bytes) -> Stored | None:
+    """What a record says; None when it is damaged."""
+    try:
+        found: Any = json.loads(data)
+        stored = Stored(key=found["key"], sha256=found["sha256"], size=found["size"], media_type=found["media_type"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    sound = isinstance(stored.key, str) and is_sha256(stored.sha256) and type(stored.size) is int and isinstance(stored.media_type, str)
+    return stored if sound else None
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """A plain file. StorageError for a link, a pipe or a folder that somebody put in its place."""
+    if not stat.S_ISREG(path.lstat().st_mode):  # before it is opened: opening a pipe would wait for a writer
+        raise StorageError(f"{path.name} in the store is no plain file: remove it and restore a backup", kind="forbidden")
+    return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "rb")
+
+
+def _entries(folder: Path) -> Sequence[str]:
+    """Names of the real folders in a folder; none when it is not there."""
+    try:
+        with os.scandir(folder) as found:
+            return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
+def _sort_name(name: str) -> str:
+    """By what a folder sorts among keys: a content by its name, a folder by its name and a slash."""
+    return name.removesuffix(_MARK) if name.endswith(_MARK) else f"{name}/"
+
+
+def _listed(place: Path, key: str) -> Iterator[Listed]:
+    try:
+        found = (place / _name(key)).lstat()
+    except FileNotFoundError:  # deleted since its folder was read
+        return
+    yield Listed(key=key, size=found.st_size, modified=found.st_mtime)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,200 @@
+"""An object store as a bucket, through obstore: S3 and everything that speaks like it, or memory.
+
+The SHA-256 travels as metadata of the object, so it must be known before the upload: what is put is first copied to a temporary file.
+Every content goes up in one conditional PUT (`If-None-Match: *`), never in parts: a PUT that breaks off leaves nothing behind, and only one
+of two writers wins. That bounds a content to 5 GiB, and the file is mapped, not read, so memory stays flat.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import Any, BinaryIO, Final
+
+from kiln.errors import AlreadyStored, InputError, StorageError, StorageFault
+from kiln.storage.digest import check_digest, copy_hashed, is_sha256
+from kiln.storage.disk import explained
+from kiln.storage.keys import is_key
+from kiln.storage.stored import OCTETS, Listed, Stored
+
+MAX_CONTENT_BYTES: Final = 5 << 30
+"""What S3 takes in one PUT."""
+
+REQUEST_S: Final = 20.0
+"""Limit on one request that moves _SMALL_BYTES or less."""
+
+_SLOWEST_BYTES_PER_S: Final = 1 << 20
+"""A link slower than this counts as broken."""
+
+_SMALL_BYTES: Final = 8 << 20
+_PAUSES_S: Final = (0.2, 0.8, 2.0)
+"""Between attempts to put. obstore itself does not repeat a PUT whose answer was lost."""
+
+_DIGEST: Final = "sha256"
+
+_CURES: Final[dict[StorageFault, str]] = {
+    "missing": "is not in the store: it was never put, or was deleted",
+    "forbidden": "was refused by the store: check the credentials, and what the bucket's policy lets them do",
+    "unavailable": "could not be reached in time: check the endpoint and the network, then try again",
+    "full": "was not kept, the store has no room: free some, or raise its quota",
+}
+
+
+class ObjectBucket:
+    """Contents in an obstore store. `connect` makes one whose requests may take so many seconds."""
+
+    def __init__(self, connect: Callable[[float], Any]) -> None:
+        self._connect = connect
+        self._store = connect(REQUEST_S)
+
+    def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
+        """Copy to a temporary file, then put it under a condition; see Bucket.create."""
+        with explained(key), tempfile.TemporaryFile(prefix="kiln-") as file:
+            digest, size = copy_hashed(source, file)
+            file.flush()
+            if expected is not None:
+                check_digest(key, found=digest, expected=expected)
+            if size > MAX_CONTENT_BYTES:
+                raise InputError(f"{key} has {size / 2**30:.1f} GiB: an object store takes {MAX_CONTENT_BYTES >> 30} GiB at once")
+            stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
+            return self._put(stored, _body(file, size))
+
+    def head(self, key: str) -> Stored:
+        """Ask for its metadata."""
+        import obstore
+
+        with _mapped_errors(key):
+            found = obstore.get(self._store, key, options={"head": True})
+            return _stored(key, found)
+
+    def open(self, key: str) -> tuple[Stored, BinaryIO]:
+        """Download it to a temporary file; long ones piece by piece, each under its own time limit."""
+        import obstore
+
+        file = tempfile.TemporaryFile(prefix="kiln-")  # noqa: SIM115 - the caller closes it
+        try:
+            with explained(key), _mapped_errors(key):
+                found = obstore.get(self._store, key)
+                stored = _stored(key, found)
+                for piece in self._pieces(found, stored):
+                    file.write(piece)
+                file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return stored, file
+
+    def list(self, prefix: str, *, after: str, limit: int) -> Sequence[Listed]:
+        """Ask for the keys after `after`; what others put there under names that are no keys is left out."""
+        import obstore
+
+        with _mapped_errors(prefix or "the store"):
+            batches = obstore.list(self._store, prefix=prefix or None, offset=after or None, chunk_size=limit)
+            found = (entry for batch in batches for entry in batch if is_key(entry["path"]))
+            return [Listed(key=e["path"], size=e["size"], modified=e["last_modified"].timestamp()) for e in islice(found, limit)]
+
+    def delete(self, key: str) -> None:
+        """Ask to let it go."""
+        import obstore
+
+        try:
+            with _mapped_errors(key):
+                obstore.delete(self._store, key)
+        except StorageError as error:
+            if error.kind != "missing":
+                raise
+
+    def presigned(self, key: str, *, ttl_s: int) -> str:
+        """A URL by which anybody may get it for that long; only S3 can do this."""
+        import obstore
+
+        with _mapped_errors(key):
+            return obstore.sign(self._store, "GET", key, timedelta(seconds=ttl_s))
+
+    def _put(self, stored: Stored, body: Any) -> Stored:
+        """Put until it is there, or the attempts are used up. An earlier attempt whose answer was lost is found to be the same."""
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                return self._put_once(stored, body)
+            except StorageError as error:
+                if error.kind not in ("unavailable", "missing") or pause_s is None:
+                    raise
+                time.sleep(pause_s)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put_once(self, stored: Stored, body: Any) -> Stored:
+        import obstore
+
+        attributes = {_DIGEST: stored.sha256, "Content-Type": stored.media_type}
+        store = self._store if stored.size <= _SMALL_BYTES else self._connect(REQUEST_S + stored.size / _SLOWEST_BYTES_PER_S)
+        try:
+            with _mapped_errors(stored.key):
+                obstore.put(store, stored.key, body, mode="create", use_multipart=False, attributes=attributes)
+        except AlreadyStored:
+            there = self.head(stored.key)
+            if there.sha256 != stored.sha256:
+                raise
+            return there
+        return stored
+
+    def _pieces(self, found: Any, stored: Stored) -> Iterator[Any]:
+        import obstore
+
+        if stored.size <= _SMALL_BYTES:
+            yield found.bytes()
+            return
+        for start in range(0, stored.size, _SMALL_BYTES):
+            yield obstore.get_range(self._store, stored.key, start=start, end=min(start + _SMALL_BYTES, stored.size))
+
+
+def _stored(key: str, found: Any) -> Stored:
+    """What an answer's headers say."""
+    digest = found.attributes.get(_DIGEST)
+    if not is_sha256(digest):
+        raise StorageError(f"{key} has no SHA-256 with it, so it was not put there by Kiln: delete it, or put it again", kind="damaged")
+    return Stored(key=key, sha256=digest, size=found.meta["size"], media_type=found.attributes.get("Content-Type", OCTETS))
+
+
+def _body(file: BinaryIO, size: int) -> bytes | mmap.mmap:
+    """The file's bytes: short ones read, long ones mapped, as memory that the system may take back.
+
+    The map is not closed here: the client may hold on to it, and it closes with its last user.
+    """
+    if size <= _SMALL_BYTES:
+        file.seek(0)
+        return file.read()
+    return mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+
+
+@contextmanager
+def _mapped_errors(key: str) -> Iterator[None]:
+    """obstore's errors as StorageErrors. Their own text is not passed on: it may hold a URL's signature or an access key's id."""
+    from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
+
+    try:
+        yield
+    except (AlreadyExistsError, PreconditionError):
+        raise AlreadyStored(f"another content is stored as {key}: contents are never replaced; put it under a key of its own") from None
+    except FileNotFoundError:
+        raise _fault("missing", key) from None
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise _fault("forbidden", key, _said(error)) from None
+    except BaseError as error:
+        said = _said(error)
+        raise _fault("full" if said in ("507", "QuotaExceeded") else "unavailable", key, said) from None
+
+
+def _fault(kind: StorageFault, key: str, said: str = "") -> StorageError:
+    return StorageError(f"{key} {_CURES[kind]}{f' (it said {said})' if said else ''}", kind=kind)
+
+
+def _said(error: Exception) -> str:
+    """S3's word for what went wrong, or its HTTP status: the only parts of an error's text that can hold no secret."""
+    found = re.search(r"<Code>(\w{1,60})</Code>", str(error)) or re.search(r"status(?: code)?:? *(\d{3})\b", str(error))
+    return found[1] if found else ""

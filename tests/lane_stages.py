@@ -1,0 +1,204 @@
+"""Stages that only tests know: each does one thing a lane must live with. `find` is what a lane's child is told to load."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kiln.asset import Line, Verdict
+from kiln.errors import ContractError, CutoutError
+from kiln.stages.stage import Context, Params, Stage, stage
+
+
+class Nothing(Params):
+    """No parameters."""
+
+
+class Seconds(Params):
+    seconds: float = 0.0
+
+
+class Megabytes(Params):
+    megabytes: int = 0
+
+
+class Word(Params):
+    word: str = ""
+
+
+class LogEntry(Params):
+    log: str
+    seconds: float = 0.0
+
+
+@stage()
+def noop(thing: dict, params: Nothing, context: Context) -> dict:
+    """Give what was given."""
+    return thing
+
+
+@stage()
+def sleep(thing: dict, params: Seconds, context: Context) -> dict:
+    """Wait, looking up often."""
+    until = time.monotonic() + params.seconds
+    while time.monotonic() < until:
+        context.progress(0.5, "asleep")
+        time.sleep(0.01)
+    return {"pid": os.getpid()}
+
+
+@stage()
+def hang(thing: dict, params: Seconds, context: Context) -> dict:
+    """Wait, never looking up."""
+    context.note("hanging")
+    time.sleep(params.seconds)
+    return {}
+
+
+@stage()
+def hold_gil(thing: dict, params: Seconds, context: Context) -> dict:
+    """Wait in native code that lets no other thread of this process run."""
+    context.note("holding")
+    ctypes.PyDLL(None).usleep(int(params.seconds * 1e6))
+    return {}
+
+
+@stage()
+def segfault(thing: dict, params: Nothing, context: Context) -> dict:
+    """Read address 0."""
+    ctypes.string_at(0)
+    return {}
+
+
+@stage()
+def abort(thing: dict, params: Nothing, context: Context) -> dict:
+    """End as a failed C assertion does."""
+    os.abort()
+
+
+@stage()
+def leave(thing: dict, params: Nothing, context: Context) -> dict:
+    """Call sys.exit."""
+    sys.exit(3)
+
+
+@stage()
+def vanish(thing: dict, params: Nothing, context: Context) -> dict:
+    """Leave without a word."""
+    os._exit(3)
+
+
+@stage()
+def hog(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Take memory bit by bit, touching it, then keep it for a while."""
+    held = []
+    for _ in range(params.megabytes // 10):
+        held.append(bytearray(os.urandom(1)) * (10 << 20))
+        time.sleep(0.005)
+    time.sleep(5.0)
+    return {}
+
+
+@stage()
+def family_hog(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Have a grandchild take the memory."""
+    code = f"import time; held = bytearray(b'x') * ({params.megabytes} << 20); time.sleep(60)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return {}
+
+
+@stage()
+def grandchild(thing: dict, params: Nothing, context: Context) -> dict:
+    """Start a process that would run on for a minute, and hang."""
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    context.note(str(other.pid))
+    time.sleep(60)
+    return {}
+
+
+@stage()
+def greedy(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Ask for memory in one piece."""
+    return {"bytes": len(bytearray(params.megabytes << 20))}
+
+
+@stage()
+def flood(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Print without end."""
+    for _ in range(params.megabytes):
+        sys.stdout.write(("x" * 127 + "\n") * (1 << 13))
+    return {}
+
+
+@stage()
+def say(thing: dict, params: Word, context: Context) -> dict:
+    """Print a word to both outputs."""
+    print(params.word)  # noqa: T201
+    os.write(2, f"native {params.word}\n".encode())
+    return {}
+
+
+@stage()
+def reject(thing: dict, params: Word, context: Context) -> dict:
+    """Fail with one of Kiln's own errors."""
+    raise CutoutError(params.word)
+
+
+@stage()
+def break_contract(thing: dict, params: Nothing, context: Context) -> dict:
+    """Fail with an error that carries a verdict."""
+    line = Line(key="triangles", limit="<= 10", value=11, passed=False)
+    raise ContractError("too many", verdict=Verdict(contract="tiny", lines=(line,), attempts=("fewer",)))
+
+
+@stage()
+def stumble(thing: dict, params: Nothing, context: Context) -> dict:
+    """Fail with a bug."""
+    return {"x": 1 // len([])}
+
+
+@stage()
+def chatter(thing: dict, params: Nothing, context: Context) -> dict:
+    """Report progress far more often than anybody looks."""
+    for i in range(100_000):
+        context.progress(i / 100_000)
+    context.note("said")
+    context.measure(steps=100_000)
+    return {}
+
+
+@stage()
+def known(thing: dict, params: Nothing, context: Context) -> dict:
+    """Tell what this process can see."""
+    return {"environment": dict(os.environ), "stdin": sys.stdin.read(), "temp": tempfile.gettempdir(), "cwd": str(Path.cwd())}
+
+
+@stage()
+def litter(thing: dict, params: Nothing, context: Context) -> dict:
+    """Leave a temporary file behind and die."""
+    Path(tempfile.mkstemp()[1]).write_text("litter")
+    os.abort()
+
+
+@stage()
+def diary(thing: dict, params: LogEntry, context: Context) -> dict:
+    """Write into a common file when it starts and when it ends."""
+    for word in ("enter", "leave"):
+        with Path(params.log).open("a", encoding="utf-8") as file:
+            file.write(f"{word} {os.getpid()}\n")
+        if word == "enter":
+            time.sleep(params.seconds)
+    return {}
+
+
+_STAGES: dict[str, Stage] = {value.name: value for value in list(globals().values()) if isinstance(value, Stage)}
+
+
+def find(name: str) -> Any:
+    return _STAGES[name]

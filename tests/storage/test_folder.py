@@ -1,0 +1,257 @@
+"""The folder store under faults: killed writers, links, flipped bits, full disks. Real processes, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiln.errors import KilnError, StorageError
+from kiln.storage import Store, open_store
+from kiln.storage.disk import FreeSpace
+from kiln.storage.folder import STALE_DRAFT_S, FolderBucket
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and signals as POSIX has them")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(root: Path) -> Store:
+    return open_store(str(root), floor_bytes=0)
+
+
+def drafts(root: Path) -> list[Path]:
+    return list((root / "drafts").iterdir())
+
+
+def kind_of(call: object, *arguments: object) -> str:
+    with pytest.raises(StorageError) as error:
+        call(*arguments)  # type: ignore[operator]
+    return error.value.kind
+
+
+def test_people_find_the_content_under_its_own_name(store: Store, root: Path) -> None:
+    store.put("uploads/a.png", b"picture", media_type="image/png")
+    assert (root / "objects/uploads/a.png@/a.png").read_bytes() == b"picture"
+    assert json.loads((root / "objects/uploads/a.png@/@.json").read_text())["key"] == "uploads/a.png"
+
+
+def test_a_put_leaves_no_draft(store: Store, root: Path) -> None:
+    store.put("a", b"1")
+    store.put("a", b"1")
+    with pytest.raises(StorageError):
+        store.put("a", b"2")
+    store.delete("a")
+    assert drafts(root) == []
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from kiln.storage import open_store
+
+store = open_store(sys.argv[1], floor_bytes=0)
+store.put("before", b"acknowledged")
+
+def stop(*arguments):
+    print("written", flush=True)
+    sys.stdin.read()
+
+Path.rename = stop
+store.put("a/b", b"never acknowledged" * 100000)
+"""
+
+
+@POSIX
+def test_a_writer_killed_between_write_and_rename_leaves_nothing_visible(root: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"written\n"
+        child.kill()
+        child.wait(30)
+    assert len(drafts(root)) == 1  # everything is on the disk, but under no key
+    store = open_store(str(root), floor_bytes=0)
+    assert list(store.keys()) == ["before"]
+    assert kind_of(store.get, "a/b") == "missing"
+    assert store.put("a/b", b"by the next one").size == 15
+    assert store.get("before") == b"acknowledged"
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def test_what_a_killed_writer_left_is_removed_a_day_later_and_a_living_one_is_left_alone(store: Store, root: Path) -> None:
+    for name in ("old", "young"):
+        (root / "drafts" / name).mkdir()
+    before = (root / "drafts/old").stat().st_mtime - STALE_DRAFT_S - 60
+    os.utime(root / "drafts/old", (before, before))
+    open_store(str(root), floor_bytes=0)
+    assert [path.name for path in drafts(root)] == ["young"]
+
+
+@pytest.mark.parametrize("bit", [0, 5 * 8 + 3, 8 * 6 + 7])
+def test_one_flipped_bit_is_never_handed_out(store: Store, root: Path, tmp_path: Path, bit: int) -> None:
+    store.put("a", b"content")
+    file = root / "objects/a@/a"
+    damaged = bytearray(file.read_bytes())
+    damaged[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(damaged)
+    assert kind_of(store.get, "a") == "damaged"
+    assert kind_of(next, store.stream("a", start=6)) == "damaged"
+    assert kind_of(store.save, "a", tmp_path / "out") == "damaged"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", [0, 3, 9])
+def test_a_cut_or_longer_content_is_never_handed_out(store: Store, root: Path, size: int) -> None:
+    store.put("a", b"content")
+    os.truncate(root / "objects/a@/a", size)
+    assert kind_of(store.get, "a") == "damaged"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b"null",
+        b'{"key": "a"}',
+        b'{"key": "a", "sha256": "x", "size": 7, "media_type": "a/b"}',
+        b"\xff" * 99,
+    ],
+)
+def test_a_damaged_record_is_an_error_and_no_crash(store: Store, root: Path, record: bytes) -> None:
+    store.put("a", b"content")
+    (root / "objects/a@/@.json").write_bytes(record)
+    for call in (store.head, store.get):
+        assert kind_of(call, "a") == "damaged"
+
+
+def test_a_content_moved_to_another_key_is_not_taken_for_it(store: Store, root: Path) -> None:
+    store.put("a", b"mine")
+    shutil.copytree(root / "objects/a@", root / "objects/b@")
+    (root / "objects/b@/a").rename(root / "objects/b@/b")
+    assert kind_of(store.get, "b") == "damaged"
+
+
+@POSIX
+@pytest.mark.parametrize("link", ["objects/a@/a", "objects/a@/@.json", "objects/a@", "objects/f"])
+def test_a_link_inside_the_store_is_never_followed(store: Store, root: Path, tmp_path: Path, link: str) -> None:
+    key = "f/b" if link.endswith("f") else "a"
+    store.put(key, b"inside")
+    place, outside = root / link, tmp_path / "outside"
+    place.rename(outside)
+    place.symlink_to(outside)
+    assert kind_of(store.get, key) == "forbidden"
+    if not outside.is_file():
+        assert kind_of(store.put, key, b"written through the link") == "forbidden"
+        assert list(store.keys()) == []
+        assert kind_of(store.delete, key) == "forbidden"
+    assert outside.exists()
+
+
+@POSIX
+def test_a_pipe_in_place_of_a_content_does_not_hang_the_reader(store: Store, root: Path) -> None:
+    store.put("a", b"1")
+    (root / "objects/a@/a").unlink()
+    os.mkfifo(root / "objects/a@/a")
+    assert kind_of(store.get, "a") == "forbidden"
+
+
+@POSIX
+def test_the_area_itself_cannot_be_a_link(root: Path, tmp_path: Path) -> None:
+    root.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (root / "objects").symlink_to(tmp_path / "elsewhere")
+    assert kind_of(open_store, str(root)) == "forbidden"
+
+
+def test_the_folder_may_be_a_link_of_the_users_choice(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "large disk").mkdir()
+    root.symlink_to(tmp_path / "large disk")
+    open_store(str(root), floor_bytes=0).put("a", b"1")
+    assert (tmp_path / "large disk/objects/a@/a").is_file()
+
+
+def test_nothing_is_written_when_the_disk_would_fall_below_its_floor(root: Path) -> None:
+    left = iter([10 << 20, 4 << 20])
+    bucket = FolderBucket(root, free=FreeSpace(root, floor_bytes=3 << 20, free_bytes=lambda _: next(left)))
+    store = Store(bucket, link=lambda key, _: key)
+    with pytest.raises(StorageError, match="nearly full: 3 MiB would be left|floor of 3 MiB") as error:
+        store.put("a", b"x" * (3 << 20))
+    assert error.value.kind == "full"
+    assert drafts(root) == []
+    assert list(store.keys()) == []
+
+
+FULL = """
+import resource, sys
+from kiln.errors import StorageError
+from kiln.storage import open_store
+
+store = open_store(sys.argv[1], floor_bytes=0)
+store.put("small", b"fits")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+try:
+    store.put("large", b"x" * (3 << 20))
+except StorageError as error:
+    print(error.kind, error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.put("large", b"x" * (3 << 20))
+print(*store.keys())
+"""
+
+
+@POSIX
+def test_a_write_the_system_refuses_leaves_nothing_and_the_next_one_works(root: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL, str(root)], capture_output=True, text=True, env=environment(), timeout=60)
+    assert done.stdout.splitlines()[0].startswith("full the store's disk is full"), done.stderr
+    assert done.stdout.splitlines()[1] == "large small"
+    assert drafts(root) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if sys.platform != "linux" or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_keeps_what_was_kept_and_works_again_once_there_is_room(small_disk: Path) -> None:
+    store = open_store(str(small_disk / "store"), floor_bytes=0)
+    kept = []
+    with pytest.raises(StorageError) as error:
+        for number in range(20):
+            kept.append(store.put(f"n/{number}", bytes([number]) * 600_000))
+    assert error.value.kind == "full"
+    assert drafts(small_disk / "store") == []
+    assert sorted(store.keys()) == sorted(stored.key for stored in kept)
+    assert all(store.get(stored.key) == bytes([number]) * 600_000 for number, stored in enumerate(kept))
+    store.delete(kept[0].key)
+    assert store.put("after", b"x" * 600_000).size == 600_000
+
+
+@POSIX
+def test_a_folder_that_may_not_be_written_to_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(KilnError, match="file"):
+        open_store(str(tmp_path / "file" / "store"))

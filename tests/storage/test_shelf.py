@@ -1,0 +1,226 @@
+"""Assets on the shelf: kept whole, found, and never swept while somebody needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from kiln.errors import InputError, StorageError
+from kiln.storage import Store, open_store
+from kiln.storage.record import AssetRecord, read_record
+from kiln.storage.shelf import Shelf
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+FILES = {"knight.glb": b"model", "textures/knight_orm.png": b"map", "manifest.json": b"{}"}
+LATER = 4_000_000_000.0
+"""After everything these tests put."""
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    yield open_store("memory://" if request.param == "memory" else str(tmp_path / "store"), floor_bytes=0)
+
+
+@pytest.fixture
+def shelf(store: Store) -> Shelf:
+    return Shelf(store)
+
+
+def add(shelf: Shelf, number: int = 0, **given: object) -> AssetRecord:
+    files = given.pop("files", FILES)
+    return shelf.add(files, **{"name": f"asset_{number}", "created": NOON + timedelta(hours=number), **given})  # type: ignore[arg-type]
+
+
+def test_what_is_added_is_known_and_comes_back(shelf: Shelf) -> None:
+    picture = shelf.keep(b"a picture", media_type="image/png")
+    made = add(shelf, prompt="a knight", tags=["hero"], pictures=[picture], recipe="prop")
+    found = shelf.get(made.id)
+    assert found == made
+    assert {file.name: shelf.read(file) for file in found.files} == FILES
+    assert (found.prompt, found.tags, found.pictures, found.size) == ("a knight", ("hero",), (picture,), 10)
+    assert found.id.startswith("20261120t120000-")
+
+
+def test_a_call_repeated_after_a_crash_gives_one_asset(shelf: Shelf) -> None:
+    assert add(shelf, token="0job0001") == add(shelf, token="0job0001")  # noqa: S106 - no password
+    assert len(shelf.search().assets) == 1
+
+
+def test_an_id_says_the_time_in_utc(shelf: Shelf) -> None:
+    there = NOON.astimezone(timezone(timedelta(hours=9)))
+    assert add(shelf, created=there).id.startswith("20261120t120000-")
+
+
+def test_assets_are_listed_from_the_newest_on(shelf: Shelf) -> None:
+    made = [add(shelf, number) for number in (3, 1, 4, 0, 2)]
+    newest_first = sorted((record.id for record in made), reverse=True)
+    assert [record.id for record in shelf.search().assets] == newest_first
+    first = shelf.search(limit=2)
+    second = shelf.search(limit=2, cursor=first.cursor)
+    third = shelf.search(limit=2, cursor=second.cursor)
+    assert [record.id for page in (first, second, third) for record in page.assets] == newest_first
+    assert third.cursor is None
+    assert shelf.search(limit=5).cursor is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", 3),
+        ("KNIGHT", 2),
+        ("knight sword", 1),
+        ("straße", 1),
+        ("STRASSE", 1),
+        ("tree", 1),
+        ("asset_2", 1),
+        ("dragon", 0),
+        ("kni ght", 2),
+    ],
+)
+def test_every_word_must_be_somewhere(shelf: Shelf, text: str, found: int) -> None:
+    add(shelf, 0, prompt="a knight with a sword")
+    add(shelf, 1, tags=["Knight", "Straße"])
+    add(shelf, 2, prompt="a tree")
+    assert len(shelf.search(text).assets) == found
+
+
+def test_files_that_are_alike_are_kept_once(shelf: Shelf) -> None:
+    add(shelf, 0)
+    add(shelf, 1)
+    assert len(list(shelf.store.keys("assets/files"))) == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../x", "a/../b", "a//b", "./a", "a\\b", "C:x", "a\0", "a\n", "x" * 241, "a/ b", "a?", "a/"]
+)
+def test_a_file_that_would_be_written_elsewhere_is_refused(shelf: Shelf, path: str) -> None:
+    with pytest.raises(InputError, match="path inside a package"):
+        add(shelf, files={path: b""})
+    assert list(shelf.store.keys()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "a/b"}, "name"),
+        ({"name": ""}, "name"),
+        ({"prompt": "x" * 10_001}, "prompt"),
+        ({"tags": ["x"] * 101}, "tags"),
+        ({"tags": [""]}, "tags"),
+        ({"files": {}}, "files"),
+        ({"created": datetime(2026, 1, 1)}, "created"),  # noqa: DTZ001 - that it has no zone is the point
+        ({"token": "UPPER"}, "token"),
+        ({"token": "a/../b"}, "token"),
+        ({"pictures": ["../a"]}, "pictures"),
+        ({"pictures": ["uploads/none.png"]}, "not in the store"),
+    ],
+)
+def test_what_no_record_takes_is_refused_before_anything_is_kept(shelf: Shelf, given: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        add(shelf, **given)
+    assert list(shelf.store.keys()) == []
+
+
+@pytest.mark.parametrize("id", ["", "x", "../../etc", "20261120t120000-", "20261120t120000-aaaa/../b", "20261120t120000-AAAA"])
+def test_a_strange_id_is_refused(shelf: Shelf, id: str) -> None:  # noqa: A002 - the name of the field
+    for call in (shelf.get, shelf.remove, lambda cursor: shelf.search(cursor=cursor)):
+        with pytest.raises(InputError, match="no id of an asset"):
+            call(id)
+
+
+def test_an_asset_that_is_not_there_is_the_users_mistake(shelf: Shelf) -> None:
+    for call in (shelf.get, shelf.remove):
+        with pytest.raises(InputError, match="no asset 20261120t120000-aaaa"):
+            call("20261120t120000-aaaa")
+
+
+def test_a_damaged_record_hides_no_other_and_can_be_removed(shelf: Shelf) -> None:
+    made = add(shelf, 0)
+    bad = f"assets/records/{'9' * 8}t{'9' * 6}-zzzz"
+    shelf.store.put(bad, b'{"version": 1}')
+    found = shelf.search()
+    assert [record.id for record in found.assets] == [made.id]
+    assert found.damaged == ("00000000t000000-zzzz",)
+    with pytest.raises(StorageError, match="no record"):
+        shelf.sweep(older_than=LATER)  # what the damaged one needs is not known, so nothing is swept
+    shelf.remove(found.damaged[0])
+    assert shelf.search().damaged == ()
+
+
+@pytest.mark.parametrize("data", [b"", b"null", b"[" * 9999, b'{"version": 2}', b'{"files": [{"name": "../../x"}]}', b"\xff"])
+def test_no_record_is_trusted(data: bytes) -> None:
+    with pytest.raises(StorageError) as error:
+        read_record(data, key="assets/records/x")
+    assert error.value.kind == "damaged"
+
+
+def test_a_removed_assets_files_are_swept_unless_another_has_them(shelf: Shelf) -> None:
+    gone = add(shelf, 0, files={"own.glb": b"own", "shared.png": b"shared"})
+    kept = add(shelf, 1, files={"shared.png": b"shared"})
+    shelf.remove(gone.id)
+    swept = shelf.sweep(older_than=LATER)
+    assert swept.trashed == (next(file.key for file in gone.files if file.name == "own.glb"),)
+    assert swept.deleted == ()
+    assert shelf.read(kept.files[0]) == b"shared"
+    again = shelf.sweep(older_than=LATER)
+    assert (again.deleted, again.trashed, again.freed) == (swept.trashed, (), 3)
+    assert len(list(shelf.store.keys())) == 2
+
+
+def test_what_is_young_or_kept_is_not_swept(shelf: Shelf) -> None:
+    add(shelf, 0)
+    orphan = shelf.keep(b"for a job that runs", media_type="image/png")
+    assert shelf.sweep(older_than=0.0).trashed == ()
+    assert shelf.sweep(older_than=LATER, keep=lambda: {orphan}).trashed == ()
+    assert shelf.sweep(older_than=LATER).trashed == (orphan,)
+
+
+def test_what_is_needed_again_comes_back_from_the_trash(shelf: Shelf) -> None:
+    orphan = shelf.keep(b"picture", media_type="image/png")
+    assert shelf.sweep(older_than=LATER).trashed == (orphan,)
+    assert shelf.sweep(older_than=LATER, keep=lambda: {orphan}).restored == (orphan,)
+    assert shelf.store.get(orphan) == b"picture"
+    assert shelf.store.head(orphan).media_type == "image/png"
+    assert list(shelf.store.keys("trash")) == []
+
+
+def test_a_record_written_between_mark_and_sweep_loses_nothing(shelf: Shelf) -> None:
+    """The sweep has read what is needed; then an asset is added that finds its file already there."""
+    shelf.keep(b"model", media_type="model/gltf-binary")
+    made: list[AssetRecord] = []
+
+    def keep() -> set[str]:
+        if not made:
+            made.append(add(shelf, files={"a.glb": b"model"}))
+        return set()
+
+    marks = iter([frozenset[str]()])
+    real = shelf.live_keys
+    shelf.live_keys = lambda: next(marks, None) or real()  # type: ignore[method-assign]
+    swept = shelf.sweep(older_than=LATER, keep=keep)
+    assert swept.restored == (made[0].files[0].key,)
+    assert shelf.read(made[0].files[0]) == b"model"
+
+
+def test_a_record_written_after_the_sweep_has_looked_twice_puts_its_file_again(store: Store) -> None:
+    """The file is there when the writer puts it, and is swept whole before the record is written."""
+
+    class Late(Store):
+        def put(self, key: str, content: object, **given: object) -> object:  # type: ignore[override]
+            if key.startswith("assets/records/"):
+                assert Shelf(store).sweep(older_than=LATER).trashed
+            return store.put(key, content, **given)  # type: ignore[arg-type]
+
+    Shelf(store).keep(b"model", media_type="model/gltf-binary")
+    late = Late(store._bucket, link=store._link)
+    made = add(Shelf(late), files={"a.glb": b"model"})
+    assert Shelf(store).read(made.files[0]) == b"model"
+
+
+@pytest.mark.parametrize("folder", ["", "/", "trash", "trash/assets"])
+def test_the_whole_store_and_its_trash_are_never_swept(shelf: Shelf, folder: str) -> None:
+    with pytest.raises(InputError, match="not the whole store"):
+        shelf.sweep(older_than=LATER, folders=[folder])
