@@ -12,6 +12,7 @@ import pytest
 
 from engines import props
 from engines.readers.glb_file import joint_matrices
+from formats.fbx.as_ufbx_reads import FRAMES, in_file_axes
 from kiln.asset import Asset
 from kiln.engines import EngineName, engine_files
 from kiln.formats.asset_files import asset_files
@@ -132,10 +133,11 @@ def test_the_skeleton_is_the_glbs(engine: EngineName, tmp_path: Path) -> None:
         name: "" if parent < 0 else asset.skeleton.names[parent] for name, parent in zip(asset.skeleton.names, above, strict=True)
     }
     for name, matrix in meant.items():
-        assert np.abs(fbx.matrices[name] - matrix).max() <= TOLERANCE
-        assert np.abs(fbx.bind_pose[name] - matrix).max() <= TOLERANCE
+        turned = in_file_axes(matrix, FRAMES[engine])
+        assert np.abs(fbx.matrices[name] - turned).max() <= TOLERANCE
+        assert np.abs(fbx.bind_pose[name] - turned).max() <= TOLERANCE
         for clusters in fbx.geometry_to_joint.values():
-            assert np.abs(clusters[name] @ matrix - np.eye(4)).max() <= TOLERANCE
+            assert np.abs(clusters[name] @ turned - np.eye(4)).max() <= TOLERANCE
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiln.formats.names import distinct, safe_name, unique_names
+from kiln.formats.names import asset_name, distinct, safe_name, unique_names
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,10 @@ def test_no_two_names_are_equal_when_case_is_ignored(texts: list[str]) -> None:
 
 def test_many_equal_names_take_no_time() -> None:
     assert len(set(distinct(["a"] * 5_000))) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"), [("SM_crate", "crate"), ("SK_hero", "hero"), ("SM_", "SM"), ("smith", "smith")]
+)
+def test_an_asset_from_a_file_loses_unreals_prefix(stem: str, name: str) -> None:
+    assert asset_name(stem) == name

@@ -11,6 +11,7 @@ import pytest
 import kiln
 from engines import props
 from engines.readers.glb_file import joint_matrices
+from formats.fbx.as_ufbx_reads import FRAMES, in_file_axes
 from kiln.asset import Package, Skeleton
 from kiln.formats.fbx.frame import UNITY
 from kiln.formats.fbx.scene import FbxModel, FbxScene
@@ -52,7 +53,7 @@ def test_joints_weights_and_places_reach_the_engines_fbx(exported: tuple[Package
     fbx = ufbx_scene(package.folder / engine / file)
     assert fbx.parents[HIPS] == above
     for name, matrix in zip(skeleton.names, skeleton.global_matrices, strict=True):
-        np.testing.assert_allclose(fbx.bind_pose[name], matrix, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(fbx.bind_pose[name], in_file_axes(matrix, FRAMES[engine]), atol=1e-5, err_msg=name)
     if above:
         np.testing.assert_allclose(fbx.matrices["root"], np.eye(4), atol=1e-12)
         assert fbx.parents["root"] == ""

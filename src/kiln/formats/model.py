@@ -16,7 +16,7 @@ from kiln.formats.content import Content, check_counts
 from kiln.formats.fbx.read import read_fbx
 from kiln.formats.folder import MAX_FILE_BYTES, Folder
 from kiln.formats.gltf_read import read_gltf
-from kiln.formats.names import safe_name
+from kiln.formats.names import asset_name
 from kiln.formats.obj import read_obj
 from kiln.formats.ply import read_ply
 from kiln.formats.stl import read_stl
@@ -95,7 +95,7 @@ def read_model(path: Path, *, up: Up = "y", textures: bool = True, skins: bool =
     offset, moved = _way_home(mesh)
     this = FileRecord.of(path.name, data)
     return Model(
-        name=safe_name(path.stem),
+        name=asset_name(path.stem),
         mesh=mesh if offset is None else mesh.moved(offset=offset),
         materials=content.materials,
         skeleton=content.skeleton if offset is None or content.skeleton is None else content.skeleton.moved(offset=offset),

@@ -33,6 +33,11 @@ def safe_name(text: str) -> str:
     return _cut(name, _MAX_LENGTH)
 
 
+def asset_name(stem: str) -> str:
+    """What an asset from a file is called: its name without Unreal's prefixes, which would stand there twice when it goes back."""
+    return safe_name(re.sub(r"^(SM|SK)_(?=\w)", "", stem))
+
+
 def is_reserved(name: str) -> bool:
     """Whether Windows takes a file's name for one of its devices, whatever the extension."""
     return name.split(".", 1)[0].rstrip(" ").lower().rstrip("$") in _RESERVED

@@ -80,9 +80,10 @@ def process(
     `up` names the axis that points up in OBJ, PLY and STL files, which do not say. Otherwise as `make`.
     """
     from kiln.formats.model import read_model
+    from kiln.formats.names import asset_name
 
     run = _run(_recipe(recipe, out, name, parameters, contract, limits), on_event, cancelled, cache=cache)
-    _check_place(out, name or Path(model).stem)
+    _check_place(out, name or asset_name(Path(model).stem))
     read = read_model(Path(model), up=up)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, source_voxels=read.voxels, inputs=read.inputs)
     return run.from_asset(asset, notes=read.notes)
@@ -106,6 +107,7 @@ def export(
     `export("out/skewer", engine=("unity", "web"), web_textures="ktx2")`. Raises a KilnError; nothing half-written is left behind.
     """
     from kiln.formats.model import read_model
+    from kiln.formats.names import asset_name
     from kiln.formats.package_read import is_package
     from kiln.pipeline.reexport import export_package
 
@@ -116,7 +118,7 @@ def export(
         params = cast(ExportParams, recipe.steps[-1].params)
         place = None if out is None else Path(out)
         return export_package(Path(path), params, out=place, on_event=run.on_event, cancelled=run.cancelled)
-    _check_place(out or "out", name or Path(path).stem)
+    _check_place(out or "out", name or asset_name(Path(path).stem))
     read = read_model(Path(path), up=up, skins=True)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, skeleton=read.skeleton, inputs=read.inputs)
     return run.from_asset(asset, notes=read.notes)

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from engines.readers import ufbx_native as native
 from kiln.asset import Mesh
-from kiln.formats.fbx.frame import Frame
+from kiln.formats.fbx.frame import UNITY, UNREAL, Frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,3 +99,16 @@ def axes_said(frame: Frame) -> np.ndarray:
     for column, (axis, sign) in enumerate((frame.coord, frame.up, frame.front)):
         rotation[axis, column] = sign
     return rotation
+
+
+FRAMES = {"unreal": UNREAL, "unity": UNITY}
+"""The frames of the engines that get FBX files."""
+
+
+def in_file_axes(joint: np.ndarray, frame: Frame) -> np.ndarray:
+    """A joint's matrix to Kiln's frame as a reader shows it that turns each joint's own axes with the file's: files of ours do not."""
+    if np.allclose(joint, np.eye(4)):  # a root that stands still
+        return joint
+    own = np.eye(4)
+    own[:3, :3] = axes_said(frame)
+    return np.asarray(joint @ own)

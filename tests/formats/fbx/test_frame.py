@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kiln.asset.rotation import rotation_matrix
 from kiln.formats.fbx.frame import UNITY, UNREAL, UNREAL_FORWARD_X, Frame
 
 _FRAMES = pytest.mark.parametrize("frame", [UNREAL, UNREAL_FORWARD_X, UNITY])
@@ -33,16 +34,23 @@ def test_turned_is_the_rotation(frame: Frame, dtype: type) -> None:
 
 
 @_FRAMES
-def test_carried_transforms_do_to_carried_points_what_they_did_before(frame: Frame) -> None:
-    random = np.random.default_rng(1)
-    transform = np.eye(4)
-    transform[:3] = random.normal(size=(3, 4))
-    point = random.normal(size=3)
-    carried = frame.carried(np.stack([transform, np.eye(4)]))
-    np.testing.assert_array_equal(carried[1], np.eye(4))
+def test_a_rig_turns_as_a_whole_and_keeps_its_joints_to_their_parents(frame: Frame) -> None:
+    """What an animation of the same rig from elsewhere says, a joint's turn within its parent, must be true here, too."""
+    local = np.tile(np.eye(4), (3, 1, 1))
+    local[1:, :3, :3] = rotation_matrix(np.array([0.1, 0.2, 0.3, 0.9]))
+    local[:, :3, 3] = (0.0, 0.5, 0.1)
+    joints = np.stack([local[0], local[0] @ local[1], local[0] @ local[1] @ local[2]])
+    placed = frame.placed(joints, np.array([-1, 0, 1]))
+    for joint in (1, 2):
+        within = np.linalg.inv(placed[joint - 1]) @ placed[joint]
+        np.testing.assert_allclose(within[:3, :3], local[joint, :3, :3], atol=1e-12)
+        np.testing.assert_allclose(within[:3, 3], local[joint, :3, 3] * frame.units_per_metre, atol=1e-12)
 
-    def placed(at: np.ndarray) -> np.ndarray:
-        return frame.turned(at[None])[0] * frame.units_per_metre
 
-    moved = carried[0, :3, :3] @ placed(point) + carried[0, :3, 3]
-    np.testing.assert_allclose(moved, placed(transform[:3, :3] @ point + transform[:3, 3]))
+@_FRAMES
+def test_a_root_at_the_origin_stays_unturned_and_what_hangs_from_it_stands_right(frame: Frame) -> None:
+    hip = np.eye(4)
+    hip[:3, 3] = (0.0, 1.0, 0.0)
+    placed = frame.placed(np.stack([np.eye(4), hip]), np.array([-1, 0]))
+    np.testing.assert_array_equal(placed[0], np.eye(4))
+    np.testing.assert_array_equal(placed[1, :3, 3], frame.turned(hip[None, :3, 3])[0] * frame.units_per_metre)

@@ -9,6 +9,7 @@ import pytest
 from engines.props import ball, many, prop, skinned
 from engines.readers.corners import CornerMesh, differences
 from engines.readers.fbx_file import FbxFile, read_fbx
+from formats.fbx.as_ufbx_reads import in_file_axes
 from formats.fbx.record_walker import Node, walk
 from kiln.asset import Asset, Material, Mesh, Skeleton
 from kiln.errors import ModelError
@@ -125,7 +126,7 @@ def test_joints_stand_where_the_skeleton_has_them(name: str, frame: str, tmp_pat
     turn = np.eye(4)
     turn[:3, :3] = _TURNS[frame]
     for joint, matrix in zip(scene.skeleton.names, scene.skeleton.global_matrices, strict=True):
-        expected = turn @ matrix @ turn.T
+        expected = in_file_axes(turn @ matrix if joint != scene.skeleton.names[0] else matrix, scene.frame)
         np.testing.assert_allclose(found.matrices[joint], expected, atol=1e-6)
         np.testing.assert_allclose(found.bind_pose[joint], expected, atol=1e-6)
         for model in [*scene.lods, *scene.models]:
@@ -351,7 +352,7 @@ def test_any_placement_without_shear_comes_back(turn: np.ndarray, tmp_path: Path
     spin = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
     local[1, :3, :3] = turn if turn[0, 2] else spin @ turn
     found, _ = _read(FbxScene(skeleton=replace(bones, local_matrices=local)), tmp_path)
-    np.testing.assert_allclose(found.matrices["bone_1"], local[0] @ local[1], atol=1e-9)
+    np.testing.assert_allclose(found.matrices["bone_1"], in_file_axes(local[0] @ local[1], UNREAL), atol=1e-9)
 
 
 def _bones(count: int) -> Skeleton:

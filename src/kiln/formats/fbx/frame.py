@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64, Int
+
+_STILL: Final = 1e-6
+"""Metres, and sines of angles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +40,22 @@ class Frame:
         axes, signs = np.nonzero(self.rotation)[1], self.rotation.sum(axis=1)
         return vectors[:, axes] * signs.astype(vectors.dtype)
 
-    def carried(self, transforms: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 4 4"]:
-        """What matrices between Kiln's frames become when vertices are converted: identity stays identity, lengths are the file's."""
-        found = np.array(transforms)
-        found[:, :3, :3] = self.rotation @ transforms[:, :3, :3] @ self.rotation.T
-        found[:, :3, 3] = self.turned(transforms[:, :3, 3]) * self.units_per_metre
+    def placed(self, joints: Float64[np.ndarray, "n 4 4"], parents: Int[np.ndarray, " n"]) -> Float64[np.ndarray, "n 4 4"]:
+        """Joints' matrices to Kiln's frame as such to the file's: the rig is turned as a whole, as the mesh is, its own axes with it.
+
+        So joints keep their transforms to their parents, and animations of the same rig from elsewhere fit: importers, too, turn a file's
+        roots alone. A root that stands at the origin unturned stays so, as engines want theirs.
+        """
+        found = np.array(joints)
+        found[:, :3, :3] = self.rotation @ joints[:, :3, :3]
+        found[:, :3, 3] = self.turned(joints[:, :3, 3]) * self.units_per_metre
+        found[still_roots(joints, parents)] = np.eye(4)
         return found
+
+
+def still_roots(joints: Float64[np.ndarray, "n 4 4"], parents: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which joints are roots that stand at the origin and are not turned."""
+    return (parents < 0) & (np.abs(joints - np.eye(4)).max(axis=(1, 2), initial=0) < _STILL)
 
 
 UNREAL: Final = Frame(

@@ -32,14 +32,16 @@ class Limbs:
 def add_limbs(objects: Objects, skeleton: Skeleton, frame: Frame) -> Limbs:
     """A limb node for each joint, roots directly under the scene: an armature node above would be one more bone in Unreal."""
     nodes: list[np.int64] = []
-    for name, parent, local in zip(skeleton.names, skeleton.parents.tolist(), frame.carried(skeleton.local_matrices), strict=True):
+    places, above = frame.placed(skeleton.global_matrices, skeleton.parents), skeleton.parents
+    to_parents = np.where((above < 0)[:, None, None], places, np.linalg.inv(places[above]) @ places)
+    for name, parent, local in zip(skeleton.names, above.tolist(), to_parents, strict=True):
         placement = [*node_settings(), *_placement(name, local)]
         node = objects.add("Model", name, "LimbNode", Record("Version", (232,)), settings70(placement))
         attribute = objects.add("NodeAttribute", name, "LimbNode", Record("TypeFlags", ("Skeleton",)))
         objects.connect(node, ROOT if parent < 0 else nodes[parent])
         objects.connect(attribute, node)
         nodes.append(node)
-    return Limbs(names=skeleton.names, nodes=tuple(nodes), globals=frame.carried(skeleton.global_matrices))
+    return Limbs(names=skeleton.names, nodes=tuple(nodes), globals=places)
 
 
 def add_skin(objects: Objects, geometry: np.int64, influences: Sequence[tuple[Record, ...]], limbs: Limbs) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from kiln.asset import Skeleton
 from kiln.formats.bound_skeleton import MOST_INFLUENCES, Influences, bound_skeleton, nearest_joints
 from kiln.formats.fbx.clusters import bind_poses, is_invertible, mesh_clusters, point_influences
+from kiln.formats.fbx.frame import still_roots
 from kiln.formats.fbx.nodes import Node, Shown
 from kiln.formats.fbx.objects import Document, FbxObject
 from kiln.formats.fbx.transforms import Matrix, geometric
@@ -62,13 +63,18 @@ class SkinReader:
         return self._influences[key]
 
     def skeleton(self, to_kiln: Float64[np.ndarray, "3 3"]) -> Skeleton:
-        """All joints as they were bound. Their own axes turn with the file's: one that stands as the file does is not turned."""
+        """All joints as they were bound, the rig turned as a whole, its own axes with it: `Frame.placed` the other way round.
+
+        A left-handed file's axes are mirrored, too, so that rotations stay rotations.
+        """
         turn = to_kiln / np.cbrt(abs(np.linalg.det(to_kiln)))
+        own = np.eye(3) if np.linalg.det(turn) > 0 else turn.T
         carried = np.tile(np.eye(4), (len(self._joints), 1, 1))
         with np.errstate(over="ignore", invalid="ignore"):
             bound = np.array(self._bound)
-            carried[:, :3, :3] = turn @ bound[:, :3, :3] @ turn.T
+            carried[:, :3, :3] = turn @ bound[:, :3, :3] @ own
             carried[:, :3, 3] = bound[:, :3, 3] @ to_kiln.T
+        carried[still_roots(bound, np.array(self._parents))] = np.eye(4)
         return bound_skeleton([node.item.name for node in self._joints], self._parents, carried)
 
     def _carrying(self, nodes: Sequence[Node], shown: Sequence[Shown], limbs: AbstractSet[int]) -> set[int]:
