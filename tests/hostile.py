@@ -14,12 +14,15 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def png_header(width: int, height: int, color_type: int = 2) -> bytes:
+    return png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))
+
+
 def png(width: int, height: int, *, between: bytes = b"", rows: bytes | None = None, color_type: int = 2) -> bytes:
     """A picture of zeros, or a claim of one: `rows` is what is really deflated."""
-    header = struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0)
     channels = {0: 1, 2: 3, 6: 4}[color_type]
     data = b"\0" * (height * (1 + channels * width)) if rows is None else rows
-    return PNG + png_chunk(b"IHDR", header) + between + png_chunk(b"IDAT", zlib.compress(data, 9)) + png_chunk(b"IEND", b"")
+    return PNG + png_header(width, height, color_type) + between + png_chunk(b"IDAT", zlib.compress(data, 9)) + png_chunk(b"IEND", b"")
 
 
 def deflated_zeros(count: int) -> bytes:
@@ -32,9 +35,8 @@ def deflated_zeros(count: int) -> bytes:
 
 def true_png_bomb(side: int) -> bytes:
     """A whole, valid grey PNG of side x side zeros."""
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     data = png_chunk(b"IDAT", deflated_zeros(side * (side + 1)))
-    return PNG + png_chunk(b"IHDR", header) + data + png_chunk(b"IEND", b"")
+    return PNG + png_header(side, side, color_type=0) + data + png_chunk(b"IEND", b"")
 
 
 def animated_png(frames: int) -> bytes:

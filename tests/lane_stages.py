@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import mmap
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kiln.asset import Line, Verdict
 from kiln.errors import ContractError, CutoutError
+from kiln.formats import noun_codec
+from kiln.jobs.executors.interface import Reference
 from kiln.stages.stage import Context, Params, Stage, stage
+from lanes import is_gone
 
 
 class Nothing(Params):
@@ -62,10 +69,10 @@ def hang(thing: dict, params: Seconds, context: Context) -> dict:
 
 
 @stage()
-def hold_gil(thing: dict, params: Seconds, context: Context) -> dict:
-    """Wait in native code that lets no other thread of this process run."""
+def hold_gil(thing: dict, params: Nothing, context: Context) -> dict:
+    """Compute in native code that lets no other thread of this process run, and that no signal interrupts."""
     context.note("holding")
-    ctypes.PyDLL(None).usleep(int(params.seconds * 1e6))
+    re.match("(a+)+$", "a" * 64 + "b")  # takes longer than anybody will wait
     return {}
 
 
@@ -129,6 +136,13 @@ def greedy(thing: dict, params: Megabytes, context: Context) -> dict:
 
 
 @stage()
+def reserve(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Ask for address space and touch none of it."""
+    mmap.mmap(-1, params.megabytes << 20).close()
+    return {}
+
+
+@stage()
 def flood(thing: dict, params: Megabytes, context: Context) -> dict:
     """Print without end."""
     for _ in range(params.megabytes):
@@ -164,6 +178,18 @@ def stumble(thing: dict, params: Nothing, context: Context) -> dict:
 
 
 @stage()
+def misuse(thing: dict, params: Word, context: Context) -> dict:
+    """Fail with somebody else's error that quotes what it was given."""
+    raise ValueError(params.word)
+
+
+@stage()
+def take(thing: dict, params: Word, context: Context) -> dict:
+    """Tell how long a parameter is."""
+    return {"length": len(params.word)}
+
+
+@stage()
 def chatter(thing: dict, params: Nothing, context: Context) -> dict:
     """Report progress far more often than anybody looks."""
     for i in range(100_000):
@@ -189,12 +215,45 @@ def litter(thing: dict, params: Nothing, context: Context) -> dict:
 @stage()
 def diary(thing: dict, params: LogEntry, context: Context) -> dict:
     """Write into a common file when it starts and when it ends."""
-    for word in ("enter", "leave"):
-        with Path(params.log).open("a", encoding="utf-8") as file:
-            file.write(f"{word} {os.getpid()}\n")
-        if word == "enter":
-            time.sleep(params.seconds)
+    append(params.log, "enter")
+    time.sleep(params.seconds)
+    append(params.log, "leave")
     return {}
+
+
+@stage()
+def roll_call(thing: dict, params: LogEntry, context: Context) -> dict:
+    """Give the number of processes that have written into that file and still live."""
+    pids = {int(line.split()[1]) for line in Path(params.log).read_text(encoding="utf-8").splitlines()}
+    append(params.log, f"alive={sum(not is_gone(pid) for pid in pids)}")
+    return {}
+
+
+def append(log: str, words: str) -> None:
+    with Path(log).open("a", encoding="utf-8") as file:
+        file.write(f"{words} {os.getpid()}\n")
+
+
+class SlowCodec:
+    """A codec that takes a minute to make."""
+
+    def __init__(self) -> None:
+        time.sleep(60)
+
+
+class NounFolder:
+    """A codec for what Kiln's own stages work on: one noun in, one noun out, each a file."""
+
+    def __init__(self, *, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def read(self, inputs: Mapping[str, Reference], *, takes: Any) -> Any:
+        return noun_codec.decode((self.folder / inputs["thing"].key).read_bytes(), takes)
+
+    def write(self, thing: Any, *, prefix: str, gives: Any) -> dict[str, Reference]:
+        content = b"".join(noun_codec.encode(thing, gives).parts)
+        (self.folder / prefix).write_bytes(content)
+        return {"thing": Reference(key=prefix, sha256=hashlib.sha256(content).hexdigest())}
 
 
 _STAGES: dict[str, Stage] = {value.name: value for value in list(globals().values()) if isinstance(value, Stage)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
+
 from kiln import stages
 from kiln.faces.cli import kiln
 
@@ -40,8 +42,14 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def commands(group: click.Group) -> list[click.Command]:
+    """The group's commands, and those of groups in it."""
+    found = list(group.commands.values())
+    return [*found, *(inner for command in found if isinstance(command, click.Group) for inner in commands(command))]
+
+
 def test_every_flag_that_is_named_exists() -> None:
-    known = {name for command in kiln.commands.values() for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    known = {name for command in commands(kiln) for option in command.params for name in (*option.opts, *option.secondary_opts)}
     pages = [ROOT / "README.md", *ROOT.glob("docs/*.md")]
     told = "".join(page.read_text(encoding="utf-8") for page in pages) + (kiln.help or "")
     blender_s = {"--python"}

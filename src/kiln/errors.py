@@ -24,12 +24,17 @@ A message says what is wrong, then how to cure it. Anything else that escapes is
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, Literal
 
 StorageFault = Literal["missing", "exists", "damaged", "forbidden", "full", "unavailable"]
 """Why a StorageError: no such key; another content under it; not the bytes that were put; no right; no room; no answer in time."""
+
+RefusalReason = Literal["kind", "size", "damaged", "effort", "address", "unreachable", "text"]
+"""Why a RefusedError: not of a kind that is taken; too large; not what its header says; too much work to read; a URL that leads elsewhere
+than the internet; nothing came of it; a name or prompt that cannot be used."""
 
 
 class KilnError(Exception):
@@ -67,10 +72,10 @@ class ConflictError(InputError):
 class RefusedError(InputError):
     """What came from outside is of a kind, a size or from a place that is not let in; nothing of it was kept."""
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: RefusalReason) -> None:
         super().__init__(message)
         self.reason = reason
-        """One word for counting: "kind", "size", "damaged", "effort", "address", "unreachable", "text"."""
+        """One word, for HTTP's status and for counting."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), reason=self.reason), self.args
@@ -134,6 +139,11 @@ class Cancelled(KilnError):
     """The user said stop; nothing half-written is left behind."""
 
     exit_code = 130
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the system had no room, or a quota left none: nobody's input is to blame."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

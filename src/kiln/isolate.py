@@ -4,8 +4,8 @@ The child is a fresh interpreter (`python -m kiln.isolate`), not a fork: forking
 fork. It costs about 0.2 s, most of it importing numpy. The call travels as a pickle over a pipe to our own child.
 
 There are two ways back. `run_isolated` trusts what it runs, a native library that may hang, and its answer is a pickle. `run_confined`
-trusts nothing: it is for readers of files from strangers, whose bugs may hand the child over to them. The child gives up its rights before
-it looks at the call's arguments, and its answer is short JSON; arrays come back through files.
+does not: it is for readers of strangers' files, whose bugs may hand the child over to the stranger. Such a child loads its code, gives up
+its rights (see `confinement`), and only then looks at the file; its answer is short JSON, and arrays come back through files.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any, Final, get_args
 
 from kiln import errors
-from kiln.errors import BackendError, InputError, KilnError, RefusedError, TimeLimitError
-
-try:
-    import resource
-except ImportError:  # Windows has no such module: there, time is the only limit
-    resource = None  # type: ignore[assignment]
+from kiln.confinement import Confinement, confine, leave_network
+from kiln.errors import BackendError, InputError, KilnError, RefusalReason, RefusedError, SetupError, TimeLimitError, is_disk_full
 
 _MAX_ANSWER_BYTES: Final = 1 << 20
+_MAX_WORDS: Final = 1000
+"""Characters of an error's message."""
 
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_TOO_MUCH: Final = "reading it takes more time or memory than is allowed: give a simpler or smaller file"
+_FULL: Final = "the disk is full: free some space, and try again"
+_CRASHED: Final = "it made its reader crash: the file is damaged; export it again"
 
-_FORBIDDEN_EVENTS: Final = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "pty.")
-"""What a confined child's Python may not do, as audit events' beginnings."""
+_KILLED: Final = tuple(-number for name in ("SIGXCPU", "SIGKILL") if (number := getattr(signal, name, 0)))
+"""How a child ends that used too much processor time, or, where the system ran short, memory."""
+
+_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "NUMBA_CACHE_DIR")
+"""What a confined child may know of the environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Confinement:
-    """What a child that reads a stranger's file may use."""
+class _Rights:
+    """What a confined child is left with."""
 
-    memory_bytes: int
-    """Of address space."""
-
-    cpu_s: int
-    """Processor seconds, of all its threads together."""
-
-    file_bytes: int
-    """Of any one file it writes."""
+    limits: Confinement
+    reads: tuple[Path, ...]
+    writes: tuple[Path, ...]
 
 
 def run_isolated(function: str, *args: Any, timeout_s: float, **kwargs: Any) -> Any:
@@ -59,11 +59,11 @@ def run_isolated(function: str, *args: Any, timeout_s: float, **kwargs: Any) -> 
     Arguments and result must pickle. Raises TimeLimitError when the child is still busy after timeout_s seconds (it is killed),
     BackendError when it crashes, and the child's own error where that is a KilnError.
     """
-    with _child(stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": _python_path()}
+    with _child(environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         out, err = _communicate(child, (None, function, args, kwargs), function, timeout_s)
     if child.returncode != 0 or not out:
-        last_line = err.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise BackendError(f"{function} crashed in its own process (exit code {child.returncode}): {last_line[0]}")
+        raise BackendError(f"{function} crashed in its own process (exit code {child.returncode}): {_last_line(err)}")
     succeeded, value = pickle.loads(out)  # noqa: S301 - written by our own child
     if succeeded:
         return value
@@ -72,66 +72,95 @@ def run_isolated(function: str, *args: Any, timeout_s: float, **kwargs: Any) -> 
     raise BackendError(f"{function} failed: {value}")
 
 
-def run_confined(function: str, *args: Any, limits: Confinement, timeout_s: float, **kwargs: Any) -> Any:
-    """Call `"package.module:name"` in a child process without network, programs or more than `limits`, and return its JSON answer.
+def run_confined(
+    function: str, *args: Any, limits: Confinement, timeout_s: float, reads: Sequence[Path], writes: Sequence[Path] = (), **kwargs: Any
+) -> Any:
+    """Call `"package.module:name"` in a child process that cannot do more than `limits`, and return its answer: JSON of 1 MiB at most.
 
-    The answer must be JSON of at most 1 MiB. Raises RefusedError (reason "effort") when the child breaks a limit, or crashes, which
-    a file can make a reader do, and the child's own error where that is an InputError.
+    It has no network, starts no programs, and opens only files in the folders `reads` and `writes`, in Python's own, and in those that
+    the module lists as its `READS`. What the module imports at its top is loaded before.
+
+    Raises RefusedError ("effort") when the child breaks a limit, RefusedError ("damaged") when it crashes, which a file can make a reader
+    do, and the child's own error where that is an InputError or SetupError (a full disk).
     """
-    with tempfile.TemporaryFile() as answer, _child(stdout=answer, stderr=subprocess.DEVNULL, confined=True) as child:
-        try:
-            _communicate(child, (limits, function, args, kwargs), function, timeout_s)
-        except TimeLimitError:
-            raise RefusedError(f"reading it took longer than {timeout_s:g} s: give a simpler or smaller file", reason="effort") from None
-        answer.seek(0)
-        return _confined_answer(answer.read(_MAX_ANSWER_BYTES + 1), child.returncode, limits)
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"}
+    rights = _Rights(limits=limits, reads=tuple(reads), writes=tuple(writes))
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
+        with _child(environment, stdout=answer, stderr=said, leads=True) as child:
+            try:
+                _communicate(child, (rights, function, args, kwargs), function, timeout_s)
+            except TimeLimitError:
+                raise RefusedError(_TOO_MUCH, reason="effort") from None
+        for file in (answer, said):
+            file.seek(0)
+        return _confined_answer(child.returncode, answer.read(_MAX_ANSWER_BYTES + 1), said.read(_MAX_ANSWER_BYTES))
 
 
-def _confined_answer(out: bytes, code: int, limits: Confinement) -> Any:
+def _confined_answer(code: int, out: bytes, err: bytes) -> Any:
     """What the child says, taken for what it may be: anything."""
-    if code == -getattr(signal, "SIGXCPU", 0):
-        raise RefusedError(f"reading it took more than {limits.cpu_s} s of processor time: give a simpler or smaller file", reason="effort")
+    if code in _KILLED:
+        raise RefusedError(_TOO_MUCH, reason="effort")
     try:
-        error, value = json.loads(out) if code == 0 and len(out) <= _MAX_ANSWER_BYTES else ("", "")
-    except (ValueError, RecursionError, TypeError):
-        error, value = "", ""
-    if error is None:
-        return value
-    known = getattr(errors, error, None) if isinstance(error, str) else None
-    if known is RefusedError and isinstance(value, list) and len(value) == 2:
-        raise RefusedError(str(value[0]), reason=str(value[1]))
-    if isinstance(known, type) and issubclass(known, InputError):
-        raise known(str(value))
-    raise RefusedError("it made its reader crash: the file is damaged; export it again", reason="damaged")
+        answer = json.loads(out) if code == 0 and len(out) <= _MAX_ANSWER_BYTES else None
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise _crashed(f"exit code {code}: {_last_line(err)}")
+    if "error" not in answer:
+        return answer.get("value")
+    raise _error(answer)
+
+
+def _error(answer: dict[str, Any]) -> InputError | SetupError:
+    """The error that a child tells of, if it is the file's fault, or the disk's; its words are only words."""
+    words = "".join(letter for letter in str(answer.get("words"))[:_MAX_WORDS] if letter.isprintable())
+    reason: Any = answer.get("reason")
+    known = getattr(errors, str(answer["error"]), None)
+    if known is RefusedError and reason in get_args(RefusalReason):
+        return RefusedError(words, reason=reason)
+    if known is not RefusedError and isinstance(known, type) and issubclass(known, (InputError, SetupError)):
+        return known(words)
+    return _crashed(words)
+
+
+def _crashed(why: str) -> RefusedError:
+    """The sender learns that the file is bad; why it is lies in a note, for whoever reads the log."""
+    error = RefusedError(_CRASHED, reason="damaged")
+    error.add_note(why)
+    return error
+
+
+def _last_line(err: bytes) -> str:
+    return next(reversed(err.decode(errors="replace").strip().splitlines()), "no message")
+
+
+def _python_path() -> str:
+    return os.pathsep.join(filter(None, sys.path))
 
 
 @contextmanager
-def _child(*, stdout: int | IO[bytes], stderr: int, confined: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that waits for its call; whatever happens, neither it nor its children are there after the block."""
+def _child(
+    environment: dict[str, str], *, stdout: int | IO[bytes], stderr: int | IO[bytes], leads: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that waits for its call. After the block it is gone, and whatever it started, too, if it leads a session of its own."""
     child = subprocess.Popen(
         [sys.executable, "-m", "kiln.isolate"],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
-        env=_environment(confined=confined),
-        start_new_session=confined,
+        env=environment,
+        start_new_session=leads,
     )
     try:
         yield child
     finally:
-        if confined and sys.platform != "win32":
+        if leads and sys.platform != "win32":
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
         if child.poll() is None:
             child.kill()
             child.communicate()
-
-
-def _environment(*, confined: bool) -> dict[str, str]:
-    """The child's environment; a confined one learns no secrets from it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "LANG", "NUMBA_CACHE_DIR") if name in os.environ}
-    ours = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} if confined else {"OMP_NUM_THREADS": "1"}
-    return (kept if confined else dict(os.environ)) | ours | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _communicate(child: subprocess.Popen[bytes], call: tuple[Any, ...], function: str, timeout_s: float) -> tuple[bytes, bytes]:
@@ -142,59 +171,51 @@ def _communicate(child: subprocess.Popen[bytes], call: tuple[Any, ...], function
 
 
 def _serve() -> None:
-    """The child's side: read the call from stdin, write (succeeded, result or error), or [error's name, result or words], to stdout."""
+    """The child's side: read the call from stdin, write the answer to stdout."""
     answer_to = os.dup(1)
     os.dup2(2, 1)  # native libraries print to stdout; the answer must not be mixed with it
-    limits, function, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
-    if limits is not None:
-        _confine(limits)
-    module, name = function.split(":")
+    rights, function, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by our own parent
+    answer = _trusted(function, args, kwargs) if rights is None else _confined(rights, function, args, kwargs)
+    with os.fdopen(answer_to, "wb") as pipe:
+        pipe.write(answer)
+
+
+def _trusted(function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """A pickle of (succeeded, result or error)."""
     answer: tuple[bool, Any]
     try:
-        answer = (True, getattr(importlib.import_module(module), name)(*args, **kwargs))
+        answer = (True, _loaded(function)[1](*args, **kwargs))
     except KilnError as error:
         answer = (False, error)
-    except MemoryError:
-        answer = (False, RefusedError("reading it needs more memory than is allowed: give a simpler or smaller file", reason="effort"))
     except Exception as error:  # noqa: BLE001 - whatever went wrong is reported to the parent
         answer = (False, f"{type(error).__name__}: {error}")
-    with os.fdopen(answer_to, "wb") as pipe:
-        pipe.write(pickle.dumps(answer, protocol=5) if limits is None else _as_json(*answer))
+    return pickle.dumps(answer, protocol=5)
 
 
-def _as_json(succeeded: bool, value: Any) -> bytes:
-    """A confined child's answer."""
-    if succeeded:
-        return json.dumps([None, value], allow_nan=False).encode()
-    words = [str(value), value.reason] if isinstance(value, RefusedError) else str(value)
-    return json.dumps([type(value).__name__, words]).encode()
+def _confined(rights: _Rights, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """JSON with the value, or with an error's name and words."""
+    leave_network()
+    module, call = _loaded(function)
+    own = getattr(module, "READS", ())
+    confine(rights.limits, reads=(*rights.reads, *own), writes=rights.writes)
+    answer: dict[str, Any]
+    try:
+        answer = {"value": call(*args, **kwargs)}
+    except RefusedError as error:
+        answer = {"error": "RefusedError", "words": str(error), "reason": error.reason}
+    except MemoryError:
+        answer = {"error": "RefusedError", "words": _TOO_MUCH, "reason": "effort"}
+    except Exception as error:  # noqa: BLE001 - whatever went wrong is reported to the parent
+        full = is_disk_full(error)
+        answer = {"error": "SetupError" if full else type(error).__name__, "words": _FULL if full else str(error)}
+    return json.dumps(answer).encode()
 
 
-def _confine(limits: Confinement) -> None:
-    """Give up, for good, what reading a file does not need."""
-    _leave_network()
-    if resource is not None:
-        for what, most in (
-            (resource.RLIMIT_AS, limits.memory_bytes),
-            (resource.RLIMIT_FSIZE, limits.file_bytes),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            resource.setrlimit(what, (most, most))
-        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 1))  # SIGXCPU at the first, SIGKILL at the second
-    sys.addaudithook(_refuse_event)
-
-
-def _leave_network() -> None:
-    """Move into a network without interfaces, where Linux lets us; the audit hook holds elsewhere, as far as Python goes."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)  # -1 where containers forbid it
-
-
-def _refuse_event(event: str, _: tuple[Any, ...]) -> None:
-    if event.startswith(_FORBIDDEN_EVENTS):
-        raise PermissionError(f"a confined reader may not do {event}")
+def _loaded(function: str) -> tuple[ModuleType, Any]:
+    """The module, and the function in it."""
+    name, _, attribute = function.partition(":")
+    module = importlib.import_module(name)
+    return module, getattr(module, attribute)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,14 @@ def allowed_backends() -> frozenset[str] | None:
     return None if asked is None else frozenset(name.strip() for name in asked.split(",") if name.strip())
 
 
+def database_url() -> str | None:
+    """Where jobs are kept: KILN_DATABASE_URL, as sqlite:///path or postgresql://...; None for a file of the service's own.
+
+    It may hold a password: never show it.
+    """
+    return os.environ.get("KILN_DATABASE_URL") or None
+
+
 def one_blas_thread() -> None:
     """Have BLAS work in one thread, unless the user says otherwise; it counts only before numpy is loaded.
 

@@ -69,8 +69,6 @@ def test_many_equal_names_take_no_time() -> None:
     assert len(set(distinct(["a"] * 5_000))) == 5_000
 
 
-@pytest.mark.parametrize(
-    ("stem", "name"), [("SM_crate", "crate"), ("SK_hero", "hero"), ("SM_", "SM"), ("smith", "smith")]
-)
+@pytest.mark.parametrize(("stem", "name"), [("SM_crate", "crate"), ("SK_hero", "hero"), ("SM_", "SM"), ("smith", "smith")])
 def test_an_asset_from_a_file_loses_unreals_prefix(stem: str, name: str) -> None:
     assert asset_name(stem) == name

@@ -66,3 +66,34 @@ def test_a_moved_mesh_may_carry_its_scene_along() -> None:
     assert (carried.triangle == built.triangle).mean() > 0.98
     assert np.allclose(carried.distance, built.distance, rtol=1e-4)
     assert scene_of(moved).occluded(origins, directions).all()
+
+
+def test_what_is_carried_does_not_depend_on_who_asked_first() -> None:
+    calls: list[Mesh] = []
+    count = once_per_mesh(lambda mesh: calls.append(mesh) or mesh.triangle_count)
+    first, moved, again = cube(), cube(), cube()
+    count.carry(first, moved, lambda known: known + 100)
+    count.carry(moved, again, lambda known: known + 1000)
+    assert (count(again), count(moved), count(first)) == (1112, 112, 12)
+    assert calls == [first]
+
+
+def test_a_moved_mesh_that_is_its_own_result_stays_so() -> None:
+    ball = sphere(8, 16)
+    ball = replace(ball, normals=smooth_normals(ball))
+    moved = ball.moved(scale=2.0)
+    shaded.carry(ball, moved, lambda known: known.moved(scale=2.0))
+    assert shaded(moved) is moved
+
+
+def test_a_mesh_that_was_moved_from_is_let_go_once_its_result_is_known() -> None:
+    count = once_per_mesh(lambda mesh: mesh.triangle_count)
+    before, moved = cube(), cube()
+    count.carry(before, moved, lambda known: known)
+    gone = weakref.ref(before)
+    del before
+    gc.collect()
+    assert gone() is not None
+    assert count(moved) == 12
+    gc.collect()
+    assert gone() is None

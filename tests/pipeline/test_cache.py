@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import sys
@@ -116,6 +115,30 @@ def test_what_a_crashed_writer_left_goes_and_what_is_being_written_stays(tmp_pat
     assert cache.info().entries == 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_writer_that_is_killed_leaves_no_entry(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from kiln.pipeline.cache import StageCache
+def hang(self, target):
+    print("written, not yet renamed", flush=True)
+    time.sleep(600)
+Path.replace = hang
+StageCache(Path(sys.argv[1]), limit_bytes=10**9).put("aa" * 32, (bytes(1000),))
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "cache")], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert "written" in child.stdout.readline()
+        child.kill()
+    cache = opened(tmp_path)
+    assert cache.get(A) is None
+    assert cache.info().entries == 0
+    assert len(files(cache)) == 1  # its draft, which goes once it is an hour old
+    cache.put(A, (b"whole",))
+    assert cache.get(A) == b"whole"
+
+
 def test_clear_leaves_nothing(tmp_path: Path) -> None:
     cache = opened(tmp_path)
     assert cache.clear().entries == 0
@@ -124,22 +147,36 @@ def test_clear_leaves_nothing(tmp_path: Path) -> None:
     assert (cache.get(A), files(cache)) == (None, [])
 
 
-def test_a_full_disk_switches_it_off_and_leaves_no_half_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_disk_that_fills_up_in_the_middle_switches_it_off_and_leaves_no_half_entry(tmp_path: Path) -> None:
+    opened(tmp_path).put(A, (b"x",))
+    script = """
+import resource, sys
+from pathlib import Path
+from kiln.pipeline.cache import StageCache
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # no file may grow larger, as if the disk were full
+cache = StageCache(Path(sys.argv[1]), limit_bytes=10**9)
+cache.put("bb" * 32, (bytes(4000), bytes(4000)))
+print(cache.trouble)
+cache.put("cc" * 32, (b"small",))  # it is off now
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "cache")], capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+    )
+    assert "keeps nothing" in child.stdout
+    assert "too large" in child.stdout
     cache = opened(tmp_path)
-    cache.put(A, (b"x",))
-
-    def refuse(self: Path, target: Path) -> Path:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    cache.put(B, (b"y",))
-    monkeypatch.undo()
-    assert cache.trouble is not None
-    assert "No space left" in cache.trouble
-    cache.put(B, (b"y",))
-    assert cache.get(B) is None
-    assert cache.get(A) == b"x"
+    assert (cache.get(A), cache.get(B), cache.get(C)) == (b"x", None, None)
     assert len(files(cache)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs rights that can be taken away")
+def test_a_folder_to_be_read_only_is_read(tmp_path: Path) -> None:
+    opened(tmp_path).put(A, (b"x",))
+    entry = tmp_path / "cache" / "aa" / A
+    entry.parent.chmod(0o500)
+    entry.chmod(0o400)
+    assert opened(tmp_path).get(A) == b"x"
 
 
 def test_a_folder_that_cannot_be_made_switches_it_off(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kiln.errors import KilnError, StorageError
+from kiln.errors import AlreadyStored, StorageError
 from kiln.storage import Store, open_store
 from kiln.storage.disk import FreeSpace
 from kiln.storage.folder import STALE_DRAFT_S, FolderBucket
@@ -119,7 +119,37 @@ def test_one_flipped_bit_is_never_handed_out(store: Store, root: Path, tmp_path:
 def test_a_cut_or_longer_content_is_never_handed_out(store: Store, root: Path, size: int) -> None:
     store.put("a", b"content")
     os.truncate(root / "objects/a@/a", size)
+    for call in (store.get, store.head):
+        assert kind_of(call, "a") == "damaged"
+
+
+@pytest.mark.parametrize("damage", [b"", b"CONTENT", b"content and more", None])
+def test_putting_the_same_again_repairs_what_is_damaged(store: Store, root: Path, damage: bytes | None) -> None:
+    store.put("a", b"content")
+    if damage is None:
+        (root / "objects/a@/a").unlink()
+    else:
+        (root / "objects/a@/a").write_bytes(damage)
+    with pytest.raises(AlreadyStored):
+        store.put("a", b"another")
+    store.put("a", b"content")
+    assert store.get("a") == b"content"
+    assert drafts(root) == []
+
+
+def test_a_repair_does_not_throw_away_what_was_put_there_meanwhile(store: Store, root: Path) -> None:
+    bucket = FolderBucket(root, free=FreeSpace(root, floor_bytes=0))
+    store.put("a", b"newer")
+    bucket._throw_away(root / "objects/a@", (0, 0, 0))
+    assert store.get("a") == b"newer"
+    assert drafts(root) == []
+
+
+def test_a_record_without_its_content_is_damaged(store: Store, root: Path) -> None:
+    store.put("a", b"content")
+    (root / "objects/a@/a").unlink()
     assert kind_of(store.get, "a") == "damaged"
+    assert list(store.keys()) == []
 
 
 @pytest.mark.parametrize(
@@ -189,14 +219,21 @@ def test_the_folder_may_be_a_link_of_the_users_choice(root: Path, tmp_path: Path
 
 
 def test_nothing_is_written_when_the_disk_would_fall_below_its_floor(root: Path) -> None:
-    left = iter([10 << 20, 4 << 20])
+    left = iter([10 << 20, 9 << 20, 3 << 20])
     bucket = FolderBucket(root, free=FreeSpace(root, floor_bytes=3 << 20, free_bytes=lambda _: next(left)))
     store = Store(bucket, link=lambda key, _: key)
-    with pytest.raises(StorageError, match="nearly full: 3 MiB would be left|floor of 3 MiB") as error:
+    with pytest.raises(StorageError, match="nearly full: 2 MiB would be left, less than the floor of 3 MiB") as error:
         store.put("a", b"x" * (3 << 20))
     assert error.value.kind == "full"
     assert drafts(root) == []
     assert list(store.keys()) == []
+
+
+def test_a_service_can_ask_whether_there_is_room(root: Path) -> None:
+    left = iter([4 << 20, 2 << 20])
+    bucket = FolderBucket(root, free=FreeSpace(root, floor_bytes=3 << 20, free_bytes=lambda _: next(left)))
+    bucket.check_room()
+    assert kind_of(bucket.check_room) == "full"
 
 
 FULL = """
@@ -219,7 +256,9 @@ print(*store.keys())
 
 @POSIX
 def test_a_write_the_system_refuses_leaves_nothing_and_the_next_one_works(root: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", FULL, str(root)], capture_output=True, text=True, env=environment(), timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(root)], capture_output=True, text=True, env=environment(), timeout=60, check=False
+    )
     assert done.stdout.splitlines()[0].startswith("full the store's disk is full"), done.stderr
     assert done.stdout.splitlines()[1] == "large small"
     assert drafts(root) == []
@@ -230,7 +269,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if sys.platform != "linux" or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("no file system may be mounted here")
     yield place
     subprocess.run(["umount", place], check=True)
@@ -241,7 +281,7 @@ def test_a_full_disk_keeps_what_was_kept_and_works_again_once_there_is_room(smal
     kept = []
     with pytest.raises(StorageError) as error:
         for number in range(20):
-            kept.append(store.put(f"n/{number}", bytes([number]) * 600_000))
+            kept += [store.put(f"n/{number}", bytes([number]) * 600_000)]
     assert error.value.kind == "full"
     assert drafts(small_disk / "store") == []
     assert sorted(store.keys()) == sorted(stored.key for stored in kept)
@@ -251,7 +291,8 @@ def test_a_full_disk_keeps_what_was_kept_and_works_again_once_there_is_room(smal
 
 
 @POSIX
-def test_a_folder_that_may_not_be_written_to_says_so(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(KilnError, match="file"):
-        open_store(str(tmp_path / "file" / "store"))
+    for place in ("file", "file/store"):
+        with pytest.raises(StorageError, match="a file is where the store needs a folder"):
+            open_store(str(tmp_path / place))

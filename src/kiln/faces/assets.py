@@ -76,13 +76,16 @@ def list_assets(text: Sequence[str], limit: int, cursor: str | None, store_url: 
 
 @assets.command()
 @_id
+@click.option("--urls", "ttl_s", type=int, metavar="SECONDS", help="Also a URL for each file, which works for so long.")
 @_store
 @_json
-def show(id: str, store_url: str | None, as_json: bool) -> None:  # noqa: A002 - the name of the field
+def show(id: str, ttl_s: int | None, store_url: str | None, as_json: bool) -> None:  # noqa: A002 - the name of the field
     """Say all that is known of an asset."""
-    record = _shelf(store_url).get(id)
+    shelf = _shelf(store_url)
+    record = shelf.get(id)
+    urls = {} if ttl_s is None else shelf.urls(record, ttl_s=ttl_s)
     if as_json:
-        _print_json(record)
+        _print_json(record, **({"urls": urls} if urls else {}))
         return
     for label in ("id", "name", "created", "recipe", "prompt"):
         click.echo(f"{label:9}{getattr(record, label)}")
@@ -90,6 +93,8 @@ def show(id: str, store_url: str | None, as_json: bool) -> None:  # noqa: A002 -
     click.echo(f"{'pictures':9}{', '.join(record.pictures)}")
     for file in record.files:
         click.echo(f"  {file.sha256[:12]}  {file.size:>12,}  {file.name}")
+    for name, url in urls.items():
+        click.echo(f"  {name}: {url}")
 
 
 @assets.command()
@@ -143,8 +148,8 @@ def _plain(record: AssetRecord) -> dict[str, Any]:
     return record.model_dump(mode="json")
 
 
-def _print_json(record: AssetRecord) -> None:
-    click.echo(json.dumps(_plain(record), indent=2, ensure_ascii=False))
+def _print_json(record: AssetRecord, **more: Any) -> None:
+    click.echo(json.dumps({**_plain(record), **more}, indent=2, ensure_ascii=False))
 
 
 def _print_table(records: Sequence[AssetRecord]) -> None:

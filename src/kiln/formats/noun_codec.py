@@ -5,7 +5,7 @@ A noun is walked by its annotations, so a field that is added to one is coded wi
     magic "KILNNOUN", length of the head (uint64, little-endian), SHA-256 of the head, the head, the arrays
 
 The head is JSON: the values in the order of their fields, arrays as numbers into a table of (dtype, shape, SHA-256). Arrays follow raw,
-in C order, each from a multiple of 64 bytes on; one that several fields share is written once. Nothing is compressed: that would take ten
+little-endian, in C order, each from a multiple of 64 bytes on; equal ones are written once. Nothing is compressed: that would take ten
 times as long as all the rest. Nothing is pickled: decoding builds nouns, numbers and text only.
 
 The SHA-256 of the head is the noun's digest: it covers every value, and every array by its own digest.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
@@ -29,6 +28,7 @@ import numpy as np
 from jaxtyping import AbstractArray, jaxtyped
 
 from kiln.errors import InputError
+from kiln.formats.array_digest import array_digest, raw, remember
 
 Kind = Any
 """What a value is: an annotation as the nouns use them, or a table of annotations by name, of which a value may have any."""
@@ -43,6 +43,9 @@ _ALIGNMENT: Final = 64
 
 _DTYPES: Final = frozenset("buif")
 """numpy's kinds of plain numbers."""
+
+_ArrayEntry = tuple[str, tuple[int, ...], str]
+"""dtype, shape and SHA-256."""
 
 Parts = tuple[bytes | memoryview, ...]
 """Bytes in pieces, so that arrays need not be copied: `b"".join(parts)`, or `file.writelines(parts)`."""
@@ -61,17 +64,12 @@ class Encoded:
         return hashlib.sha256(self.head).hexdigest()
 
     @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(len(part) for part in self.parts)
-
-    @property
     def parts(self) -> Parts:
         """The bytes."""
         prefix = _PREFIX.pack(_MAGIC, len(self.head), hashlib.sha256(self.head).digest())
         found: list[bytes | memoryview] = [prefix, self.head, _gap(len(prefix) + len(self.head))]
         for array in self.arrays:
-            found += [array.reshape(-1).view(np.uint8).data, _gap(array.nbytes)]
+            found += [raw(array), _gap(array.nbytes)]
         return tuple(found)
 
 
@@ -82,7 +80,7 @@ def encode(value: Any, kind: Kind) -> Encoded:
     """
     table = _ArrayTable()
     data = _plain(value, kind, table, "value")
-    head = {"format": _FORMAT, "arrays": [_entry(array) for array in table.arrays], "value": data}
+    head = {"format": _FORMAT, "arrays": list(table.entries), "value": data}
     return Encoded(json.dumps(head, separators=(",", ":")).encode(), tuple(table.arrays))
 
 
@@ -106,52 +104,26 @@ def decode(data: bytes, kind: Kind) -> Any:
 
 @dataclass(eq=False)
 class _ArrayTable:
-    """The arrays of one value, each once."""
+    """The arrays of one value, and what the head says of them: equal ones once, whether they are one object or not."""
 
     arrays: list[np.ndarray] = field(default_factory=list)
-    numbers: dict[int, int] = field(default_factory=dict)
-    """Number of an array by its identity. The originals live as long as the value that is encoded."""
+    entries: dict[_ArrayEntry, int] = field(default_factory=dict)
 
     def number(self, array: np.ndarray) -> int:
         """The array's number; it is taken in when it is new."""
-        if id(array) not in self.numbers:
-            self.numbers[id(array)] = len(self.arrays)
-            self.arrays.append(np.ascontiguousarray(array))
-        return self.numbers[id(array)]
+        little = array.dtype.newbyteorder("<")
+        # Not by one call: asarray gives a new object for an equal dtype too, and a digest is known by its object.
+        plain = np.asarray(array, dtype=None if array.dtype == little else little, order="C")
+        entry = (little.str, plain.shape, array_digest(plain))
+        if entry not in self.entries:
+            self.entries[entry] = len(self.arrays)
+            self.arrays.append(plain)
+        return self.entries[entry]
 
 
 def _gap(size: int) -> bytes:
     """Zeros up to the next multiple of the alignment."""
     return bytes(-size % _ALIGNMENT)
-
-
-# --- digests of arrays: SHA-256 takes 1.3 ms a megabyte, so each array is hashed once while it lives ---
-
-_known: dict[int, tuple[weakref.ref[np.ndarray], str]] = {}
-"""Digests of read-only arrays by identity; an entry goes with its array."""
-
-
-def _array_digest(array: np.ndarray) -> str:
-    known = _known.get(id(array))
-    if known is not None and known[0]() is array:
-        return known[1]
-    found = hashlib.sha256(array.reshape(-1).view(np.uint8).data).hexdigest()
-    _remember(array, found)
-    return found
-
-
-def _remember(array: np.ndarray, found: str) -> None:
-    """Keep a digest while its array lives, if nobody can change it."""
-    key = id(array)
-    if not array.flags.writeable:
-        _known[key] = (weakref.ref(array, lambda gone: _known.pop(key, None)), found)  # noqa: ARG005
-
-
-def _entry(array: np.ndarray) -> list[Any]:
-    return [array.dtype.newbyteorder("<").str, list(array.shape), _array_digest(array)]
-
-
-# --- writing ---
 
 
 def _plain(value: Any, kind: Kind, table: _ArrayTable, at: str) -> Any:
@@ -222,9 +194,6 @@ def _text(key: Any, at: str) -> str:
     return key
 
 
-# --- annotations ---
-
-
 def _is_noun(kind: Kind) -> bool:
     return isinstance(kind, type) and is_dataclass(kind)
 
@@ -249,9 +218,6 @@ def _members(kind: Kind) -> tuple[Kind, ...]:
 def _kinds_of_items(arguments: tuple[Kind, ...], count: int) -> tuple[Kind, ...]:
     """One annotation an item of a tuple of so many."""
     return (arguments[0],) * count if arguments[-1] is Ellipsis else arguments
-
-
-# --- reading ---
 
 
 def _read_head(data: bytes) -> tuple[dict[str, Any], int]:
@@ -280,7 +246,7 @@ def _read_arrays(data: bytes, start: int, table: Sequence[Sequence[Any]]) -> lis
         array = np.frombuffer(data, dtype, count=prod(shape), offset=start).reshape(shape)
         if hashlib.sha256(memoryview(data)[start : start + size]).hexdigest() != expected:
             raise ValueError("an array was changed")
-        _remember(array, expected)
+        remember(array, expected)
         arrays.append(array)
         start += size + len(_gap(size))
     if start != len(data):

@@ -118,6 +118,8 @@ def _plain_words(name: str) -> Iterator[None]:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise PictureError(f"{name} has more than {_PIXEL_LIMIT / 1e6:.0f} megapixels: make it smaller") from None
+        except MemoryError:
+            raise PictureError(f"{name} does not fit in memory: make it smaller") from None
         except Exception as error:  # a broken file can make a decoder raise anything
             raise PictureError(f"{name} is damaged or cut short ({error}): export it again, as a PNG") from error
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO, Final
 
-from kiln.errors import InputError
+from kiln.errors import InputError, SetupError, is_disk_full
 from kiln.formats.names import is_reserved
 
 _END: Final = struct.Struct("<4s4H2LH")
@@ -60,7 +60,7 @@ def unzip(path: Path, into: Path, *, limits: ZipLimits = _USUAL, error: type[Inp
 
     `error` is raised, before anything is written, for: too many entries or bytes, or too tight packing; paths that are absolute, climb
     out, or cannot be a file on some system; links and devices; names that are equal when case is ignored; entries that overlap; encryption
-    or a compression other than deflate; archives in the archive (but USDZ, which is a format of its own).
+    or a compression other than deflate; archives in the archive (but USDZ, which is a format of its own). SetupError when the disk is full.
     """
     try:
         size = path.stat().st_size
@@ -76,6 +76,8 @@ def unzip(path: Path, into: Path, *, limits: ZipLimits = _USUAL, error: type[Inp
     except FileNotFoundError:
         raise error(f"there is no file {path}: check the name and the folder") from None
     except _UNREADABLE as reason:
+        if is_disk_full(reason):
+            raise SetupError(f"the disk is full: {path.name} was not unpacked; free some space") from reason
         raise error(f"{path.name}: it cannot be unpacked ({reason}): copy it again") from None
     return tuple(entry.filename for entry in files)
 

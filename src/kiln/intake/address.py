@@ -41,7 +41,7 @@ def is_public(address: Address) -> bool:
 
 
 def embedded(address: Address) -> IPv4Address | None:
-    """The IPv4 address to which a packet for this IPv6 address may go in the end: mapped, compatible, NAT64, 6to4 or Teredo."""
+    """The IPv4 address to which a packet for this IPv6 address may go in the end: mapped, NAT64, 6to4 or Teredo."""
     if not isinstance(address, IPv6Address):
         return None
     if address.ipv4_mapped is not None:
@@ -50,9 +50,7 @@ def embedded(address: Address) -> IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    number = int(address)
-    is_compatible = number >> 32 == 0
-    return IPv4Address(number & 0xFFFFFFFF) if address in _NAT64 or is_compatible else None
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
 
 
 def parse(text: str) -> Address:

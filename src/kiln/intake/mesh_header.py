@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import IO, Final
 
@@ -11,8 +10,8 @@ _MOST_CHUNKS: Final = 16
 
 _MOST_HEADER_BYTES: Final = 65_536
 
-_ELEMENT: Final = re.compile(rb"element[ \t]+(\S+)[ \t]+(\d{1,18})[ \t]*")
-_PROPERTY: Final = re.compile(rb"property[ \t]+.*?(\S+)[ \t]*")
+_MOST_DIGITS: Final = 18
+"""Of a number of records."""
 
 
 def check_glb(file: IO[bytes], size: int) -> None:
@@ -42,24 +41,21 @@ def check_ply(file: IO[bytes], size: int) -> None:
     head, found, _ = file.read(_MOST_HEADER_BYTES).partition(b"end_header")
     if not found:
         raise ValueError(f"its header does not end within {_MOST_HEADER_BYTES >> 10} KiB")
-    elements: dict[bytes, set[bytes]] = {}
-    known: set[bytes] = set()
-    for line in head.split(b"\n"):
-        text = line.strip()
-        if text.startswith(b"element"):
-            known = elements.setdefault(_declared(text, size), set())
-            if known:
-                raise ValueError("its header names an element twice")
-            known.add(b"")
-        elif (named := _PROPERTY.fullmatch(text)) is not None:
-            if named[1] in known:
-                raise ValueError(f"its header names the property {named[1][:40]!r} twice")
-            known.add(named[1])
+    element, named = b"", set[tuple[bytes, bytes]]()
+    for words in (line.split() for line in head.splitlines()):
+        if words[:1] == [b"element"]:
+            element, name = _declared(words, size), b""
+        elif words[:1] == [b"property"]:
+            name = words[-1]
+        else:
+            continue
+        if (element, name) in named:
+            raise ValueError(f"its header names {(name or element)[:40].decode('ascii', 'replace')!a} twice")
+        named.add((element, name))
 
 
-def _declared(line: bytes, size: int) -> bytes:
+def _declared(words: list[bytes], size: int) -> bytes:
     """The name in an element's line. Each record takes a byte or more."""
-    found = _ELEMENT.fullmatch(line)
-    if found is None or int(found[2]) > size:
-        raise ValueError(f"its header declares what its {size:,} bytes cannot hold: {line[:60]!a}")
-    return found[1]
+    if len(words) != 3 or not words[2].isdigit() or len(words[2]) > _MOST_DIGITS or int(words[2]) > size:
+        raise ValueError(f"its header declares what its {size:,} bytes cannot hold: {b' '.join(words)[:60].decode('ascii', 'replace')!a}")
+    return words[1]

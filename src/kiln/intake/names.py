@@ -55,8 +55,9 @@ def checked_prompt(given: str) -> str:
 
 
 def _is_shown(letter: str) -> bool:
-    """Not of category C: control (ANSI, CR, NUL), format (bidi overrides, zero width), surrogates, private use, unassigned.
+    """Not control (ANSI, CR, NUL), format (bidi overrides, zero width), surrogate, private, unassigned, line or paragraph separator.
 
     U+200D joins emoji and is needed by several scripts; it is let through.
     """
-    return letter == "\u200d" or not unicodedata.category(letter).startswith("C")
+    category = unicodedata.category(letter)
+    return letter == "\u200d" or not (category.startswith("C") or category in ("Zl", "Zp"))

@@ -16,6 +16,14 @@ _MOST_BESIDE_BYTES: Final = 4 * 1024**2
 _NO_FRAME_HEADERS: Final = (0xC4, 0xC8, 0xCC)
 """Of JPEG's markers C0 to CF those that are tables."""
 
+_START_OF_SCAN: Final = 0xDA
+_END_OF_IMAGE: Final = b"\xff\xd9"
+
+_MOST_SCANS: Final = 64
+"""Of a progressive JPEG; ten are usual. Each goes over all pixels, and may take hardly a byte."""
+
+_BLOCK_BYTES: Final = 1 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class PictureHeader:
@@ -28,13 +36,15 @@ class PictureHeader:
 
 def png_header(file: IO[bytes], size: int) -> PictureHeader:
     """From IHDR; frames are counted, not believed. ValueError says what is wrong."""
-    width, height = struct.unpack(">II", _at(file, 16, 8))
     frames = beside = 0
-    for kind, length in _png_chunks(file, size):
+    for number, (kind, length) in enumerate(_png_chunks(file, size)):
+        if (number == 0) != (kind == b"IHDR"):  # a second one would have the last word
+            raise ValueError("its header chunk is not the first, or not the only one")
         frames += kind == b"fcTL"
         beside += length if kind[0] & 0x20 and kind != b"fdAT" else 0
         if beside > _MOST_BESIDE_BYTES:
             raise ValueError(f"its texts and profiles take more than {_MOST_BESIDE_BYTES >> 20} MiB")
+    width, height = struct.unpack(">II", _at(file, 16, 8))
     return PictureHeader(width=width, height=height, frames=max(1, frames))
 
 
@@ -52,21 +62,48 @@ def _png_chunks(file: IO[bytes], size: int) -> Iterator[tuple[bytes, int]]:
     raise ValueError(f"it has more than {_MOST_CHUNKS:,} chunks")
 
 
-def jpeg_header(file: IO[bytes], size: int) -> PictureHeader:  # noqa: ARG001 - as the others; reading past the end says the same
-    """From the frame header (SOF). ValueError says what is wrong."""
+def jpeg_header(file: IO[bytes], size: int) -> PictureHeader:
+    """From the one frame header (SOF) before the first scan. ValueError says what is wrong."""
+    found: PictureHeader | None = None
+    for marker, at in _jpeg_segments(file):
+        if marker == _START_OF_SCAN and _scans(file, at, size) > _MOST_SCANS:
+            raise ValueError(f"it has more than {_MOST_SCANS} scans")
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADERS:
+            if found is not None:
+                raise ValueError("it has two frame headers")
+            height, width = struct.unpack(">HH", _at(file, at + 5, 4))
+            found = PictureHeader(width=width, height=height)
+    if found is None:
+        raise ValueError("it has no frame header")
+    return found
+
+
+def _jpeg_segments(file: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """Marker and place of each segment, to the first scan's."""
     at = 2
     for _ in range(_MOST_CHUNKS):
         start, marker, length = struct.unpack(">BBH", _at(file, at, 4))
-        if start != 0xFF or (marker != 0xFF and length < 2):
-            break
+        if start != 0xFF or length < 2:
+            raise ValueError("its segments do not follow each other")
         if marker == 0xFF:  # a marker may be padded with any number of them
             at += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME_HEADERS:
-            height, width = struct.unpack(">HH", _at(file, at + 5, 4))
-            return PictureHeader(width=width, height=height)
+        yield marker, at
+        if marker == _START_OF_SCAN:
+            return
         at += 2 + length
-    raise ValueError("it has no frame header")
+    raise ValueError(f"it has more than {_MOST_CHUNKS:,} segments")
+
+
+def _scans(file: IO[bytes], first: int, size: int) -> int:
+    """How many scans there are before the image ends; what comes after it, such as a phone's film, may hold any bytes."""
+    scans = 0
+    for place in range(first, size, _BLOCK_BYTES):
+        block, ends, _ = _at(file, place, min(_BLOCK_BYTES + 1, size - place)).partition(_END_OF_IMAGE)
+        scans += block.count(bytes((0xFF, _START_OF_SCAN)))
+        if ends:
+            break
+    return scans
 
 
 def webp_header(file: IO[bytes], size: int) -> PictureHeader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +42,8 @@ _MAGICS: Final[tuple[tuple[bytes, Kind], ...]] = (
     (b"ply\r", "ply"),
 )
 
-_OBJ_LINE: Final = re.compile(rb"(?:\s*(?:#[^\r\n]*)?[\r\n])*\s*(?:#|(?:v|vn|vt|vp|f|l|p|o|g|s|mtllib|usemtl)[ \t])")
-"""The first line that is neither blank nor a comment, or a beginning that is all comments."""
+_OBJ_WORDS: Final = frozenset(b"v vn vt vp f l p o g s mtllib usemtl".split())
+"""With which an OBJ's lines begin."""
 
 _PICTURE_HEADERS: Final[dict[Kind, Callable[[IO[bytes], int], PictureHeader]]] = {
     "png": png_header,
@@ -107,14 +106,21 @@ def kind_of(head: bytes, size: int) -> Kind | None:
 
 
 def _kind_of_text(head: bytes) -> Kind | None:
-    text = head.removeprefix(b"\xef\xbb\xbf")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if b"\0" in text:
         return None
-    if text.lstrip().startswith(b"{"):
+    if text.startswith(b"{"):
         return "gltf"
-    if text.lstrip()[:6].lower().split() == [b"solid"]:
+    if text[:6].lower().split() == [b"solid"]:
         return "stl"
-    return "obj" if _OBJ_LINE.match(text) else None
+    return "obj" if _looks_like_obj(text) else None
+
+
+def _looks_like_obj(text: bytes) -> bool:
+    """Whether the first line that is no comment begins as an OBJ's do; a beginning that is all comments may be one."""
+    words = (line.split(maxsplit=1)[0] for line in text.splitlines() if line.strip())
+    first = next((word for word in words if not word.startswith(b"#")), None)
+    return text.startswith(b"#") if first is None else first in _OBJ_WORDS
 
 
 def _check_picture(header: PictureHeader) -> None:

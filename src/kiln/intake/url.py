@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
-from kiln.errors import RefusedError
+from kiln.errors import RefusalReason, RefusedError
 from kiln.intake.address import Address, is_public, parse
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -22,6 +22,11 @@ _LONGEST: Final = 2048
 """Characters of a URL."""
 
 _RESOLVE_S: Final = 5.0
+"""How long the resolver is waited for."""
+
+_PATH: Final = "/%:@!$&'()*+,;=~-._"
+_QUERY: Final = f"{_PATH}?[]"
+"""What stays as it is in a URL's path and query; everything else is escaped."""
 
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
@@ -55,28 +60,23 @@ def system_resolver(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def locate(url: str, *, resolve: Resolver = system_resolver, schemes: Collection[str] = ("http", "https")) -> Target:
+def locate(
+    url: str, *, resolve: Resolver = system_resolver, schemes: Collection[str] = ("http", "https"), within_s: float = _RESOLVE_S
+) -> Target:
     """Where a URL leads. RefusedError ("address") unless it is plain and every address of its host is public.
 
     Plain means: http on port 80 or https on port 443, no user, a host that is a name or an address in its usual form. Whoever connects
-    must use `addresses`: asking the resolver again may give another answer (DNS rebinding).
+    must use `addresses`: asking the resolver again may give another answer (DNS rebinding). RefusedError ("unreachable") when the
+    resolver has no answer within seconds.
     """
     parts = _split(url)
     if parts.scheme not in schemes:
         raise _refused()
     host = _host(parts)
     port = _PORTS[parts.scheme]
-    addresses = _addresses(host, port, resolve)
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{quote(parts.query, safe=_QUERY)}" if parts.query else "")
+    addresses = _addresses(host, port, resolve, within_s)
+    path = quote(parts.path or "/", safe=_PATH) + (f"?{quote(parts.query, safe=_QUERY)}" if parts.query else "")
     return Target(scheme=parts.scheme, host=host, port=port, path=path, addresses=addresses)
-
-
-def check_webhook_url(url: str, *, resolve: Resolver = system_resolver) -> Target:
-    """Where a webhook may be delivered: as `locate`, https only. Check again before each delivery, and connect to what was found then."""
-    return locate(url, resolve=resolve, schemes=("https",))
-
-
-_QUERY: Final = "/?%:@!$&'()*+,;=~-._[]"
 
 
 def _split(url: str) -> SplitResult:
@@ -118,9 +118,9 @@ def _parsed(text: str) -> Address:
         raise _refused() from None
 
 
-def _addresses(host: str, port: int, resolve: Resolver) -> tuple[Address, ...]:
+def _addresses(host: str, port: int, resolve: Resolver, within_s: float) -> tuple[Address, ...]:
     """Every address of the host, all of them public; one that is not makes the whole host suspect."""
-    found = tuple(_parsed(text) for text in _resolved(host, port, resolve))
+    found = tuple(_parsed(text) for text in _resolved(host, port, resolve, within_s))
     if not found:
         raise _refused("unreachable")
     if not all(is_public(address) for address in found):
@@ -128,7 +128,7 @@ def _addresses(host: str, port: int, resolve: Resolver) -> tuple[Address, ...]:
     return found
 
 
-def _resolved(host: str, port: int, resolve: Resolver) -> Sequence[str]:
+def _resolved(host: str, port: int, resolve: Resolver, within_s: float) -> Sequence[str]:
     """The resolver's answer, waited for in a thread of its own: the system's resolver knows no time limit."""
     answers: list[Sequence[str]] = []
 
@@ -140,9 +140,9 @@ def _resolved(host: str, port: int, resolve: Resolver) -> Sequence[str]:
 
     asking = threading.Thread(target=ask, name="resolve", daemon=True)
     asking.start()
-    asking.join(_RESOLVE_S)
+    asking.join(within_s)
     return answers[0] if answers else ()
 
 
-def _refused(reason: str = "address") -> RefusedError:
+def _refused(reason: RefusalReason = "address") -> RefusedError:
     return RefusedError(_WORDS, reason=reason)

@@ -2,8 +2,8 @@
 
 Fairness is stride scheduling (Waldspurger and Weihl 1995, section 2): every tenant has a pass, the tenant with the smallest goes next,
 and its pass grows by 1 / weight. While two tenants wait, what they were given differs from their shares by at most one turn each. A tenant
-that comes back after a pause starts at the pass of whoever was served last, so that pausing saves up nothing, and keeps its own when that
-is larger, so that coming back piece by piece gains nothing either.
+that comes, or comes back after a pause, starts at the pass of one that always had exactly its share, so that pausing saves up nothing and
+a stream of new tenants starves nobody; it keeps its own pass when that is larger, so that coming back piece by piece gains nothing either.
 
 A pure data structure: no clock, no thread, no lock. The same calls give the same order.
 """
@@ -26,7 +26,7 @@ _REMEMBERED_TENANTS: Final = 64
 class _Tenant(Generic[Item]):
     """One tenant's items of one priority, oldest first."""
 
-    weight: int = 1
+    weight: int
     items: deque[Item] = field(default_factory=deque)
 
 
@@ -40,16 +40,20 @@ class _Level(Generic[Item]):
 
         self._passes: dict[str, float] = {}
         self._now = 0.0
-        """The pass of the tenant served last."""
+        """The pass of a tenant that always had exactly its share; it grows by 1 / all weights with each turn."""
+
+        self._weights = 0
+        """Of all waiting tenants together."""
 
         self._joined = 0
 
     def put(self, item: Item, tenant: str, weight: int) -> None:
         """Append to the tenant's items; the newest weight counts."""
         if tenant not in self.waiting:
-            self.waiting[tenant] = _Tenant()
+            self.waiting[tenant] = _Tenant(weight=0)
             self._passes[tenant] = max(self._now, self._passes.get(tenant, 0.0))
             self._queue_up(tenant)
+        self._weights += weight - self.waiting[tenant].weight
         self.waiting[tenant].weight = weight
         self.waiting[tenant].items.append(item)
 
@@ -62,7 +66,7 @@ class _Level(Generic[Item]):
             if item is None:
                 self._leave(name)
                 continue
-            self._now = position
+            self._now = max(self._now, position) + 1.0 / self._weights
             self._passes[name] = position + 1.0 / tenant.weight
             if tenant.items:
                 self._queue_up(name)
@@ -77,7 +81,7 @@ class _Level(Generic[Item]):
 
     def _leave(self, tenant: str) -> None:
         """Forget a tenant without items, and now and then the passes that no longer say anything."""
-        del self.waiting[tenant]
+        self._weights -= self.waiting.pop(tenant).weight
         if len(self._passes) > 2 * len(self.waiting) + _REMEMBERED_TENANTS:
             self._passes = {name: at for name, at in self._passes.items() if at > self._now or name in self.waiting}
 

@@ -94,6 +94,12 @@ class Progress:
     share: float = 0.0
     """Of the whole job, 0 to 1."""
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share <= 1.0:
+            raise InputError(f"a share of {self.share} is not from 0 to 1")
+        if not self.stage.isprintable():
+            raise InputError(f"{self.stage[:80]!r} is no name of a stage")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -116,8 +122,8 @@ class Job:
     priority: int = 0
     idempotency_key: str | None = None
     batch_id: str | None = None
-    webhook_url: str | None = None
-    """Who is told when it has ended."""
+    webhook_url: str | None = field(default=None, repr=False)
+    """Who is told when it has ended. Not shown: it may hold a secret."""
 
     attempts: int = 0
     """How often it was started. It is also the token of whoever runs it: writes of an earlier attempt are refused."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from kiln.errors import InputError, StorageError
 from kiln.jobs.events import Event, EventKind
 from kiln.jobs.failure_reason import FailureReason
 from kiln.jobs.job import Failure, Job, Progress, Request, State
@@ -30,7 +31,14 @@ _SAME = (
 
 
 def job_of(row: RowMapping) -> Job:
-    """The job a row of `jobs` tells of."""
+    """The job a row of `jobs` tells of. StorageError when Kiln cannot have written it."""
+    try:
+        return _job_of(row)
+    except (TypeError, ValueError, KeyError, InputError):
+        raise StorageError(f"the record of {row['id']} is damaged: restore the job database from a backup", kind="damaged") from None
+
+
+def _job_of(row: RowMapping) -> Job:
     failure = None
     if row["failure_reason"] is not None:
         failure = Failure(reason=FailureReason(row["failure_reason"]), message=row["failure_message"])

@@ -1,4 +1,4 @@
-"""API keys: `kiln_<id>_<secret>`. The database knows only the SHA-256 of the secret, which has 256 random bits and so needs no slow hash."""
+"""API keys: `kiln_<id>_<secret>`. The database knows only the secret's SHA-256: of 256 random bits, nothing slower is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kiln.errors import InputError
 from kiln.jobs.clock import Clock, SystemClock
@@ -19,6 +19,8 @@ from kiln.jobs.tables import API_KEYS
 from kiln.jobs.tenants import add_tenant
 
 _SECRET_BYTES: Final = 32
+_MAX_NAME: Final = 100
+_ID: Final = re.compile(r"[0-9a-f]{16}")
 _KEY: Final = re.compile(r"kiln_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _NO_SECRET_SHA256: Final = "0" * 64
 """What an unknown key is compared with, so that it takes as long to refuse as a known one."""
@@ -76,14 +78,19 @@ class KeyRing:
         opens = frozenset(scopes)
         if not opens:
             raise InputError(f"a key must open something: {', '.join(Scope)}")
+        if len(name) > _MAX_NAME or not name.isprintable():
+            raise InputError(f"a key's name is up to {_MAX_NAME} printable characters")
         if life_ms is not None and life_ms <= 0:
             raise InputError(f"a key that lives {life_ms} ms opens nothing: give more, or None for no end")
         key_id, secret, now = secrets.token_hex(8), secrets.token_urlsafe(_SECRET_BYTES), self._clock.now_ms()
         row = {"id": key_id, "tenant": tenant, "secret_sha256": _sha256(secret), "scopes": " ".join(sorted(opens)), "name": name}
         times = {"created_ms": now, "expires_ms": None if life_ms is None else now + life_ms, "revoked_ms": None}
-        self._database.write(
-            lambda connection: (add_tenant(connection, tenant), connection.execute(API_KEYS.insert().values(**row, **times)))
-        )
+
+        def write(connection: Connection) -> None:
+            add_tenant(connection, tenant)
+            connection.execute(API_KEYS.insert().values(**row, **times))
+
+        self._database.write(write)
         return NewKey(record=_record({**row, **times}), key=f"kiln_{key_id}_{secret}")
 
     def check(self, key: str) -> KeyRecord | None:
@@ -102,10 +109,12 @@ class KeyRing:
 
     def revoke(self, key_id: str, *, tenant: str | None = None) -> None:
         """Close a key for ever; with a tenant, only if it is theirs. InputError when there is none; again changes nothing."""
+        if not _ID.fullmatch(key_id):
+            raise InputError(f"{key_id[:40]!r} is no key's id: it is the part between kiln_ and the next _")
         mine = (API_KEYS.c.id == key_id, *([] if tenant is None else [API_KEYS.c.tenant == tenant]))
         open_still = API_KEYS.c.revoked_ms.is_(None)
 
-        def write(connection: Any) -> bool:
+        def write(connection: Connection) -> bool:
             connection.execute(API_KEYS.update().where(*mine, open_still).values(revoked_ms=self._clock.now_ms()))
             return connection.execute(select(API_KEYS.c.id).where(*mine)).one_or_none() is not None
 

@@ -1,14 +1,14 @@
 """The ledger: what every job holds, and what it cost. Entries are only added; nothing is charged or given back twice.
 
 At submit a job holds its price; at its end the hold is settled to what was measured, or released. Entries are signed, so that their sum is
-what is spent or held at any time. The unique constraints in `tables` let each (job, backend) be held once and closed once, whatever the code above does.
+what is spent or held at any time. Unique constraints in `tables` let each (job, backend) be held once and closed once, whatever code does.
 All entries of a job count for the day (UTC) on which it was submitted: what is given back is given back to the day it was taken from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ from kiln.errors import BudgetError, InputError
 from kiln.jobs.database import Database
 from kiln.jobs.prices import MICRODOLLARS_PER_DOLLAR, Charge
 from kiln.jobs.tables import LEDGER, QUOTAS, TENANTS
-from kiln.jobs.tenants import add_tenant
+from kiln.jobs.tenants import add_tenant, lock_tenant
+from kiln.jobs.upsert import insert_or_update
 
 EVERYBODY: Final = "*"
 """In the place of a tenant: all tenants together."""
@@ -76,15 +77,18 @@ class Ledger:
         _check_limit(gpu_ms_a_day)
 
         def write(connection: Connection) -> None:
-            connection.execute(QUOTAS.delete().where(QUOTAS.c.item == item, QUOTAS.c.tenant == tenant))
-            if gpu_ms_a_day is not None:
-                connection.execute(QUOTAS.insert().values(item=item, tenant=tenant, gpu_ms_a_day=gpu_ms_a_day))
+            if gpu_ms_a_day is None:
+                connection.execute(QUOTAS.delete().where(QUOTAS.c.item == item, QUOTAS.c.tenant == tenant))
+                return
+            limit = {"gpu_ms_a_day": gpu_ms_a_day}
+            insert_or_update(connection, QUOTAS, {"item": item, "tenant": tenant, **limit}, update=limit)
 
         self._database.write(write)
 
     def spent(self, tenant: str) -> int:
         """Micro-dollars a tenant has spent or held so far."""
-        return self._database.read(lambda connection: _sum_of(connection, LEDGER.c.microdollars, LEDGER.c.tenant == tenant))
+        query = select(TENANTS.c.used_microdollars).where(TENANTS.c.tenant == tenant)
+        return self._database.read(lambda connection: connection.execute(query).scalar_one_or_none()) or 0
 
     def use(self, tenant: str, *, since: str) -> tuple[Use, ...]:
         """What a tenant used from a day (UTC, as 2026-11-20) on, by day and backend."""
@@ -107,34 +111,60 @@ def day_of(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
 
 
-def hold(connection: Connection, *, job_id: str, tenant: str, charges: Sequence[Charge], at_ms: int) -> tuple[str, ...]:
-    """Hold a job's price, within the transaction that adds it and that has the tenant's row locked; warnings of what is nearly used up.
+def admit(connection: Connection, *, tenant: str, charges: Sequence[Charge], at_ms: int) -> tuple[str, ...]:
+    """Warnings of what is nearly used up, if a tenant may take on these charges; until the transaction ends, nobody else can take the same.
 
     Raises BudgetError when a budget or a quota would be passed.
     """
-    warnings = [*_check_budget(connection, tenant, charges), *_check_quotas(connection, tenant, charges, day_of(at_ms))]
-    if charges:
-        rows = [_row(job_id, tenant, "hold", charge, day_of(at_ms), at_ms) for charge in charges]
-        connection.execute(LEDGER.insert(), rows)
-    return tuple(warnings)
+    account = lock_tenant(connection, tenant)
+    budget = _check_budget(account.budget_microdollars, account.used_microdollars, charges)
+    return (*budget, *_check_quotas(connection, tenant, charges, day_of(at_ms)))
+
+
+def hold(connection: Connection, *, job_id: str, tenant: str, charges: Sequence[Charge], at_ms: int) -> tuple[Entry, ...]:
+    """Hold the price of a job that `admit` let in, within the same transaction; the new entries."""
+    day = day_of(at_ms)
+    entries = [
+        Entry(job_id=job_id, item=charge.item, kind="hold", microdollars=charge.microdollars, gpu_ms=charge.gpu_ms, day=day, at_ms=at_ms)
+        for charge in _by_item(charges).values()
+    ]
+    return _append(connection, tenant, entries)
 
 
 def close(connection: Connection, *, job_id: str, tenant: str, measured: Iterable[Charge] | None, at_ms: int) -> tuple[Entry, ...]:
     """Settle a job to what was measured, or with None release all it holds, within the transaction that ends it; the new entries."""
     held = {entry.item: entry for entry in entries_of(connection, job_id) if entry.kind == "hold"}
-    actual = {charge.item: charge for charge in measured or ()}
+    actual = _by_item(measured or ())
     kind = "release" if measured is None else "settle"
     day = next((entry.day for entry in held.values()), day_of(at_ms))
-    rows = []
+    entries = []
     for item in sorted(held.keys() | actual.keys()):
-        before, after = held.get(item), actual.get(item)
-        row = {"job_id": job_id, "tenant": tenant, "item": item, "kind": kind, "day": day, "at_ms": at_ms}
-        row["microdollars"] = (after.microdollars if after else 0) - (before.microdollars if before else 0)
-        row["gpu_ms"] = (after.gpu_ms if after else 0) - (before.gpu_ms if before else 0)
-        rows.append(row)
-    if rows:
-        connection.execute(LEDGER.insert(), rows)
-    return tuple(_entry(row) for row in rows)
+        nothing = Charge(item=item, microdollars=0)
+        before, after = held.get(item, nothing), actual.get(item, nothing)
+        money, work = after.microdollars - before.microdollars, after.gpu_ms - before.gpu_ms
+        entries.append(Entry(job_id=job_id, item=item, kind=kind, microdollars=money, gpu_ms=work, day=day, at_ms=at_ms))
+    return _append(connection, tenant, entries)
+
+
+def _by_item(charges: Iterable[Charge]) -> dict[str, Charge]:
+    """Charges by backend. InputError when one is named twice: whoever adds charges up must not lose one."""
+    found: dict[str, Charge] = {}
+    for charge in charges:
+        if charge.item in found:
+            raise InputError(f"{charge.item} is charged twice at once: add its charges up, as charges_for does")
+        found[charge.item] = charge
+    return found
+
+
+def _append(connection: Connection, tenant: str, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Add the entries, and their sum to what the tenant has used."""
+    if entries:
+        connection.execute(LEDGER.insert(), [{**asdict(entry), "tenant": tenant} for entry in entries])
+    total = sum(entry.microdollars for entry in entries)
+    if total:
+        used = TENANTS.c.used_microdollars + total
+        connection.execute(TENANTS.update().where(TENANTS.c.tenant == tenant).values(used_microdollars=used))
+    return tuple(entries)
 
 
 def entries_of(connection: Connection, job_id: str) -> tuple[Entry, ...]:
@@ -143,24 +173,24 @@ def entries_of(connection: Connection, job_id: str) -> tuple[Entry, ...]:
     return tuple(_entry(dict(row)) for row in rows)
 
 
-def _check_budget(connection: Connection, tenant: str, charges: Sequence[Charge]) -> list[str]:
+def _check_budget(budget: int | None, used: int, charges: Sequence[Charge]) -> list[str]:
     """A warning when the tenant's budget is nearly used up; BudgetError when this would pass it."""
-    budget = connection.execute(select(TENANTS.c.budget_microdollars).where(TENANTS.c.tenant == tenant)).scalar_one()
     price = sum(charge.microdollars for charge in charges)
     if budget is None or price == 0:
         return []
-    before = _sum_of(connection, LEDGER.c.microdollars, LEDGER.c.tenant == tenant)
-    if before + price > budget:
+    if used + price > budget:
         raise BudgetError(
-            f"this costs {_dollars(price)}, and of the budget of {_dollars(budget)} only {_dollars(budget - before)} are left: "
+            f"this costs {_dollars(price)}, and of the budget of {_dollars(budget)} only {_dollars(max(0, budget - used))} are left: "
             "ask for more budget, or for less"
         )
-    return _warning("of the budget", used=before + price, limit=budget)
+    return _warning("of the budget", used=used + price, limit=budget)
 
 
 def _check_quotas(connection: Connection, tenant: str, charges: Sequence[Charge], day: str) -> list[str]:
     """Warnings when a backend's day is nearly used up; BudgetError when this would pass it. The quotas' rows stay locked."""
     work = {charge.item: charge.gpu_ms for charge in charges if charge.gpu_ms}
+    if not work:
+        return []
     applies = QUOTAS.c.tenant.in_((tenant, EVERYBODY)) & QUOTAS.c.item.in_(sorted(work))
     limits = connection.execute(select(QUOTAS).where(applies).order_by(QUOTAS.c.item, QUOTAS.c.tenant).with_for_update()).all()
     warnings = []
@@ -185,13 +215,8 @@ def _sum_of(connection: Connection, column: ColumnElement[int], *conditions: Col
     return int(connection.execute(select(func.coalesce(func.sum(column), 0)).where(*conditions)).scalar_one())
 
 
-def _row(job_id: str, tenant: str, kind: str, charge: Charge, day: str, at_ms: int) -> dict[str, Any]:
-    amounts = {"item": charge.item, "microdollars": charge.microdollars, "gpu_ms": charge.gpu_ms}
-    return {"job_id": job_id, "tenant": tenant, "kind": kind, "day": day, "at_ms": at_ms, **amounts}
-
-
 def _entry(row: Mapping[str, Any]) -> Entry:
-    return Entry(**{name: row[name] for name in ("job_id", "item", "kind", "microdollars", "gpu_ms", "day", "at_ms")})
+    return Entry(**{field.name: row[field.name] for field in fields(Entry)})
 
 
 def _check_limit(limit: int | None) -> None:

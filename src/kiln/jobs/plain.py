@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from kiln.errors import InputError
+from kiln.errors import InputError, StorageError
 
 
 def canonical(value: Any) -> str:
@@ -19,8 +19,11 @@ def canonical(value: Any) -> str:
 
 
 def parsed(text: str) -> Any:
-    """The value of a text that `canonical` wrote."""
-    return json.loads(text)
+    """The value of a text that `canonical` wrote. StorageError for any other text: somebody else wrote it."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise StorageError("the job database holds text that is no JSON: restore it from a backup", kind="damaged") from None
 
 
 def sha256_of(value: Any) -> str:

@@ -10,11 +10,14 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from kiln.errors import BackendError, TimeLimitError
+from kiln.errors import BackendError, StorageError, TimeLimitError
 from kiln.jobs.executors.failure import LaneBusy, LaneCrashed
 
 _SPREAD: Final = 0.5
 """The share of a delay that chance takes away, at most: calls that failed together do not come back together."""
+
+_PASSING_FAULTS: Final = frozenset({"unavailable", "full"})
+"""Of a store: it may answer again, and somebody may make room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,8 @@ def _tries_for(error: BaseException, policy: RetryPolicy) -> int:
     """How often a call that failed like this may be tried in all."""
     if isinstance(error, TimeLimitError):
         return policy.slow_tries
+    if isinstance(error, StorageError):
+        return policy.tries if error.kind in _PASSING_FAULTS else 1
     if isinstance(error, (BackendError, LaneBusy, OSError)):  # OSError: the network, the disk, a pipe
         return policy.tries
     return 1

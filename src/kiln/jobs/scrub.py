@@ -18,7 +18,7 @@ _LOOKS_SECRET: Final = (
         r"""(?ix) (?<![a-z]) (?:[a-z0-9_-]*(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d|signature|credential)[a-z0-9_-]*)
         ["']? \s* [=:] \s* (?:bearer\s+)? ["']? (?P<value>[^\s"'&,;]+)"""
     ),
-    re.compile(r"\b(?:fk_[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16})\b"),
+    re.compile(r"\b(?:kiln_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16})\b"),
 )
 
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0))} | {
@@ -29,12 +29,18 @@ _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x09), *range(0x0
 
 def scrub(text: str, *, secrets: Iterable[str] = ()) -> str:
     """The text without these secrets, without what looks like one, and without control characters."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, STRUCK_OUT)
+    text = strike_out(text, secrets=secrets)
     for pattern in _LOOKS_SECRET:
         text = pattern.sub(_strike, text)
     return text.translate(_CONTROLS)
+
+
+def strike_out(text: str, *, secrets: Iterable[str]) -> str:
+    """The text without these secrets, and otherwise as it was."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, STRUCK_OUT)
+    return text
 
 
 def _strike(match: re.Match[str]) -> str:

@@ -35,6 +35,7 @@ TENANTS: Final = Table(
     METADATA,
     Column("tenant", Text, primary_key=True),
     Column("budget_microdollars", BigInteger),  # all that may ever be spent; NULL: no limit
+    Column("used_microdollars", BigInteger, nullable=False, default=0),  # the sum of its ledger, kept so that nobody has to add it up
 )
 """Whoever submits holds the tenant's row until the commit: that is what makes checking credit and taking it one step."""
 

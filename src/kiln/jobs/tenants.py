@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select
 
 from kiln.errors import InputError
 from kiln.jobs.tables import TENANTS
+from kiln.jobs.upsert import insert_if_absent
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -18,17 +18,14 @@ def add_tenant(connection: Connection, tenant: str) -> None:
     """See that a tenant's row is there. InputError for a name that is none."""
     if not _NAME.fullmatch(tenant):
         raise InputError(f"{tenant[:80]!r} is no name of a tenant: 1 to 64 letters, digits, '_', '.' or '-', a letter or digit first")
-    insert_if_absent(connection, TENANTS, tenant=tenant)
+    insert_if_absent(connection, TENANTS, tenant=tenant, used_microdollars=0)
 
 
-def lock_tenant(connection: Connection, tenant: str) -> None:
-    """Hold the tenant's row, which `add_tenant` made, until the transaction's end; SQLite's one writer holds everything anyway."""
-    connection.execute(select(TENANTS.c.tenant).where(TENANTS.c.tenant == tenant).with_for_update()).scalar_one()
-
-
-def insert_if_absent(connection: Connection, table: Table, **values: Any) -> None:
-    """Add a row unless one with its primary key is there."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
-    else:
-        connection.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
+def lock_tenant(connection: Connection, tenant: str) -> Row[tuple[str, int | None, int]]:
+    """The tenant's row, which nobody else can lock until the transaction ends; SQLite's one writer holds everything anyway."""
+    query = select(TENANTS).where(TENANTS.c.tenant == tenant).with_for_update(key_share=True)  # others may still point to it
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        add_tenant(connection, tenant)
+        row = connection.execute(query).one()
+    return row

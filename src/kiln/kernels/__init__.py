@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numba
+from numba.core import caching
 
 from kiln import settings
 
@@ -39,10 +40,23 @@ def inner(function: _Function) -> _Function:
     return compile_part(function)
 
 
+def code_folder(function: Callable[..., object]) -> Path:
+    """Where a compiled kernel's machine code is kept: beside its source, or in the user's cache where that may not be written."""
+    return Path(function._cache.cache_path)  # type: ignore[attr-defined]  # numba offers no public way to ask
+
+
 def is_cached(function: Callable[..., object]) -> bool:
     """Whether a compiled kernel's machine code lies in the cache on disk, so that calling it will not compile."""
-    cache = function._cache  # type: ignore[attr-defined]  # numba offers no public way to ask
-    return any(Path(cache.cache_path).glob(f"*.{function.__qualname__}-*.nbi"))
+    return any(code_folder(function).glob(f"*.{function.__qualname__}-*.nbi"))
+
+
+def save_no_code() -> None:
+    """From now on, what this process compiles is not written to the cache: for one that may not write there, and must not be trusted to."""
+    caching.Cache.save_overload = _save_nothing  # type: ignore[method-assign]  # numba reads a cache or writes it, but offers no way between
+
+
+def _save_nothing(*_: object) -> None:
+    """Stands where numba's writer stood."""
 
 
 def in_threads(work: Callable[[int, int], object], count: int, *, at_least: int = 1) -> None:

@@ -4,7 +4,8 @@ An entry is written beside its place and renamed, so that several processes can 
 comes second with the same digest leaves what is there. What was longest not used goes first when the folder outgrows its limit. After a
 crash of the machine an entry may hold rubbish; whoever decodes it notices, and drops it.
 
-When the folder cannot be written to, or the disk is full, the cache switches itself off for this process, and `trouble` says why.
+When the folder cannot be written to, or the disk is full, nothing more is kept, and `trouble` says why. This is no store (`storage`), which
+never loses what it has taken and waits for the disk to have it: here speed is all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,7 @@ _PARTLY: Final = ".part"
 """Ends the name of a file that is still being written."""
 
 _ABANDONED_S: Final = 3600.0
-"""Age at which such a file belongs to nobody any more: 8 GB take a slow disk minutes."""
+"""Age at which such a file belongs to nobody any more: writing takes seconds."""
 
 _ROOM: Final = 0.9
 """Share of the limit that is left when entries are dropped, so that the next one does not drop others again."""
@@ -74,9 +76,10 @@ class StageCache:
         path = self._path(digest)
         try:
             data = path.read_bytes()
-            os.utime(path)
         except OSError:
             return None
+        with suppress(OSError):  # it may be somebody else's folder, to be read only
+            os.utime(path)
         return data
 
     def put(self, digest: str, parts: Parts) -> None:
@@ -92,7 +95,12 @@ class StageCache:
             if self._unseen_bytes > _LOOK_EVERY * self.limit_bytes:
                 self._trim()
         except OSError as error:
-            self.trouble = f"the stage cache is off: {self.folder} cannot be written ({error.strerror or error})"
+            if self._path(digest).exists():  # somebody was first, and Windows replaces no file that is being read
+                return
+            reason = error.strerror or error
+            self.trouble = (
+                f"the stage cache keeps nothing: {self.folder} cannot be written ({reason}); let KILN_CACHE name another, or say off"
+            )
 
     def drop(self, digest: str) -> None:
         """Forget an entry, because it is damaged."""
@@ -100,14 +108,15 @@ class StageCache:
 
     def info(self) -> CacheInfo:
         """How many entries there are, and how large they are."""
-        found = [file for _, file in _listed(self.folder) if not file.name.endswith(_PARTLY)]
-        return CacheInfo(folder=self.folder, entries=len(found), size=sum(map(_size, found)), limit=self.limit_bytes)
+        entries = [entry for entry in _listed(self.folder) if not entry.is_partly]
+        return CacheInfo(folder=self.folder, entries=len(entries), size=sum(entry.size for entry in entries), limit=self.limit_bytes)
 
     def clear(self) -> CacheInfo:
-        """Remove every entry; what there was."""
+        """Remove every entry but those that are being written; what there was."""
         before = self.info()
-        for _, file in _listed(self.folder):
-            _remove(file)
+        for entry in _listed(self.folder):
+            if not entry.is_partly or entry.is_abandoned:
+                _remove(entry.path)
         return before
 
     def _path(self, digest: str) -> Path:
@@ -130,48 +139,58 @@ class StageCache:
     def _trim(self) -> None:
         """Drop what was longest not used until there is room again, and what crashed writers left."""
         self._unseen_bytes = 0
-        found, total = [], 0
-        for used, file in _listed(self.folder):
-            if file.name.endswith(_PARTLY):
-                _remove(file, unless_since=time.time() - _ABANDONED_S)
-                continue
-            found.append((used, file, size := _size(file)))
-            total += size
-        if total <= self.limit_bytes:
+        there = _listed(self.folder)
+        for entry in there:
+            if entry.is_abandoned:
+                _remove(entry.path)
+        entries = [entry for entry in there if not entry.is_partly]
+        excess = sum(entry.size for entry in entries) - self.limit_bytes
+        if excess <= 0:
             return
-        for _, file, size in sorted(found, key=lambda entry: entry[0]):
-            if total <= _ROOM * self.limit_bytes:
+        excess += int((1 - _ROOM) * self.limit_bytes)
+        for entry in sorted(entries, key=lambda entry: entry.used):
+            if excess <= 0:
                 return
-            _remove(file)
-            total -= size
+            _remove(entry.path)
+            excess -= entry.size
 
 
-def _listed(folder: Path) -> list[tuple[float, Path]]:
-    """(when it was last used, entry) of all there are, half-written ones too; what vanishes meanwhile is left out."""
+@dataclass(frozen=True)
+class _Entry:
+    """A file in the folder."""
+
+    path: Path
+    used: float
+    """When it was last, seconds since 1970."""
+
+    size: int
+    """Bytes."""
+
+    @property
+    def is_partly(self) -> bool:
+        """Whether it is not whole yet."""
+        return self.path.name.endswith(_PARTLY)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it never will be."""
+        return self.is_partly and self.used < time.time() - _ABANDONED_S
+
+
+def _listed(folder: Path) -> list[_Entry]:
+    """All there are, half-written ones too; what vanishes meanwhile is left out."""
     found = []
     for path in folder.glob("[0-9a-f][0-9a-f]/*"):
-        try:
-            found.append((path.stat().st_mtime, path))
-        except OSError:  # another process dropped it
-            continue
+        with suppress(OSError):  # another process dropped it
+            about = path.stat()
+            found.append(_Entry(path, about.st_mtime, about.st_size))
     return found
 
 
-def _size(file: Path) -> int:
-    """Bytes; 0 for a file that another process dropped."""
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
-
-
-def _remove(file: Path, *, unless_since: float = float("inf")) -> None:
-    """Remove a file, if it can be, and was last written before then (seconds since 1970)."""
-    try:
-        if file.stat().st_mtime < unless_since:
-            file.unlink()
-    except OSError:  # it is gone, or Windows holds it open for a reader: then it goes next time
-        return
+def _remove(file: Path) -> None:
+    """Remove a file, if it can be: it may be gone, or Windows holds it open for a reader; then it goes next time."""
+    with suppress(OSError):
+        file.unlink()
 
 
 def stage_cache() -> StageCache | None:

@@ -14,8 +14,8 @@ class Bucket(Protocol):
     def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Keep all that the source gives, or nothing, together with its SHA-256.
 
-        A content equal to the one that is there already counts as put; with another one it raises AlreadyStored. `expected` is the SHA-256
-        the source must have.
+        A content equal to the one that was put there before counts as put; with another one it raises AlreadyStored. `expected` is the
+        SHA-256 the source must have.
         """
         ...
 
@@ -31,6 +31,14 @@ class Bucket(Protocol):
         """At most `limit` keys in the folder `prefix` ("" is all) that come after `after`, sorted."""
         ...
 
+    def copy(self, key: str, to: str) -> None:
+        """Keep the content under another key too; nothing, or nothing that matters, may be there."""
+        ...
+
     def delete(self, key: str) -> None:
         """Let it go; it is no error when it is not there."""
+        ...
+
+    def check_room(self) -> None:
+        """Raise kind "full" when nothing more would be kept; a service admits no job then."""
         ...

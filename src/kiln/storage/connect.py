@@ -49,12 +49,19 @@ def open_store(
     """
     url = settings.store_url() if url is None else url
     public_url = settings.public_url() if public_url is None else public_url
-    parsed = urlparse(url)
+    parsed = _parsed(url)
     if parsed.scheme == "s3":
         return _open_s3(parsed, public_url)
     if parsed.scheme == "memory":
         return _open_memory(public_url or LOCAL_BASE_URL, clock)
     return _open_folder(_folder(url, parsed), public_url or LOCAL_BASE_URL, floor_bytes, clock)
+
+
+def _parsed(url: str) -> ParseResult:
+    try:
+        return urlparse(url)
+    except ValueError:
+        raise InputError("this is no URL of a store: use a folder, s3://bucket/prefix or memory://") from None
 
 
 def _folder(url: str, parsed: ParseResult) -> Path:
@@ -74,7 +81,6 @@ def _open_folder(root: Path, base_url: str, floor_bytes: int, clock: Callable[[]
     free = FreeSpace(root, floor_bytes=floor_bytes)
     bucket = FolderBucket(root, free=free)
     own = Store(FolderBucket(root, area="private", free=FreeSpace(root, floor_bytes=0)), link=_no_link)
-    (root / "private").chmod(0o700)
     return _signing(bucket, _shared_secret(own), base_url, clock)
 
 
@@ -98,7 +104,7 @@ def _open_s3(parsed: ParseResult, public_url: str | None) -> Store:
         raise InputError("a store's URL holds no credentials, it would end in logs: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     if not parsed.netloc:
         raise InputError("the bucket's name is missing: s3://bucket/prefix")
-    asked = parse_qs(parsed.query, strict_parsing=bool(parsed.query))
+    asked = parse_qs(parsed.query, keep_blank_values=True)
     if unknown := asked.keys() - {"endpoint", "region"}:
         raise InputError(f"{unknown.pop()!r} is no option of s3://: there are endpoint and region")
     options = {name: values[-1] for name, values in asked.items()}

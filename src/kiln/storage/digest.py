@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
-from kiln.errors import StorageError
+from kiln.errors import InputError, StorageError
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -19,16 +19,13 @@ def is_sha256(text: object) -> bool:
     return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
-def chunks(source: BinaryIO) -> Iterator[bytes]:
-    """The rest of the stream, in pieces of CHUNK_BYTES at most."""
-    while chunk := source.read(CHUNK_BYTES):
-        yield chunk
-
-
 def copy_hashed(source: BinaryIO, target: BinaryIO, *, before_chunk: Callable[[int], None] | None = None) -> tuple[str, int]:
-    """Copy all of the source; the SHA-256 and the size in bytes of what was written. `before_chunk` is told the size of each piece."""
+    """Copy all of the source; the SHA-256 and the size in bytes of what was written. `before_chunk` is told the size of each piece.
+
+    InputError when the source breaks off; an OSError is the target's.
+    """
     digest, size = hashlib.sha256(), 0
-    for chunk in chunks(source):
+    for chunk in _given(source):
         if before_chunk is not None:
             before_chunk(len(chunk))
         target.write(chunk)
@@ -40,7 +37,7 @@ def copy_hashed(source: BinaryIO, target: BinaryIO, *, before_chunk: Callable[[i
 def sha256_of(source: BinaryIO) -> str:
     """The SHA-256 of the rest of the stream."""
     digest = hashlib.sha256()
-    for chunk in chunks(source):
+    while chunk := source.read(CHUNK_BYTES):
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -52,3 +49,15 @@ def check_digest(key: str, *, found: str, expected: str) -> None:
             f"{key} is damaged: its SHA-256 is {found[:12]}..., not {expected[:12]}...; delete it and make it again, or restore a backup",
             kind="damaged",
         )
+
+
+def _given(source: BinaryIO) -> Iterator[bytes]:
+    """The rest of what a caller gave, in pieces: a client that goes away is no fault of the store's disk."""
+    while True:
+        try:
+            chunk = source.read(CHUNK_BYTES)
+        except OSError as error:
+            raise InputError(f"the content broke off ({error.strerror or error}), nothing of it is kept: send it again") from error
+        if not chunk:
+            return
+        yield chunk

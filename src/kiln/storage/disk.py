@@ -17,6 +17,7 @@ DEFAULT_FLOOR_BYTES: Final = 256 << 20
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_IN_THE_WAY: Final = frozenset({errno.ENOTDIR, errno.EEXIST})
 
 
 class FreeSpace:
@@ -27,7 +28,7 @@ class FreeSpace:
         self._free_bytes = free_bytes or _free_bytes
 
     def check(self, size: int = 0) -> None:
-        """StorageError of kind "full" when writing `size` bytes would leave less than the floor; a service admits no job then."""
+        """StorageError of kind "full" when writing `size` bytes would leave less than the floor."""
         left = self._free_bytes(self._folder) - size
         if left < self._floor:
             raise StorageError(
@@ -52,15 +53,11 @@ def explained(what: str) -> Iterator[None]:
             raise StorageError(
                 f"{what}: the store may not be used ({reason}); change its folder's permissions", kind="forbidden"
             ) from error
+        if error.errno in _IN_THE_WAY:
+            raise StorageError(
+                f"{what}: a file is where the store needs a folder; move it away, or choose another folder", kind="forbidden"
+            ) from error
         raise StorageError(f"{what}: the store's disk failed ({reason}); look at the disk, then try again", kind="unavailable") from error
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and have it on the disk before returning."""
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,13 +20,14 @@ import stat
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from kiln.errors import AlreadyStored, StorageError
-from kiln.storage.digest import check_digest, copy_hashed, is_sha256
-from kiln.storage.disk import FreeSpace, explained, make_folder, sync_folder, write_synced
+from kiln.storage.digest import check_digest, copy_hashed, is_sha256, sha256_of
+from kiln.storage.disk import FreeSpace, explained, make_folder, sync_folder
 from kiln.storage.stored import Listed, Stored
 
 STALE_DRAFT_S: Final = 24 * 3600.0
@@ -34,9 +35,15 @@ STALE_DRAFT_S: Final = 24 * 3600.0
 
 _MARK: Final = "@"
 _RECORD: Final = "@.json"
+_MODES: Final = {"private": 0o700, "drafts": 0o700}
+"""Folders that only their owner may look into: secrets come by on their way."""
+
 _MAX_RECORD_BYTES: Final = 1 << 16
 _RACES: Final = 8
 """How often a put is tried again because the other content was deleted in that very moment."""
+
+
+_Identity = tuple[int, int, int]
 
 
 class FolderBucket:
@@ -49,7 +56,7 @@ class FolderBucket:
             self._area, self._drafts = self._root / area, self._root / "drafts"
             for folder in (self._area, self._drafts):
                 self._refuse_link(folder)
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=_MODES.get(folder.name, 0o777), exist_ok=True)
         self._free = free
         self._sweep_drafts()
 
@@ -66,12 +73,12 @@ class FolderBucket:
     def head(self, key: str) -> Stored:
         """Read its record."""
         with explained(key):
-            return self._record(key)
+            return self._known(key)
 
     def open(self, key: str) -> tuple[Stored, BinaryIO]:
         """Read its record and open its content."""
         with explained(key):
-            stored = self._record(key)
+            stored = self._known(key)
             return stored, _open_file(self._place(key) / _name(key))
 
     def list(self, prefix: str, *, after: str, limit: int) -> Sequence[Listed]:
@@ -82,6 +89,12 @@ class FolderBucket:
                 folder /= part
                 self._refuse_link(folder)
             return list(islice(self._walk(folder, f"{prefix}/" if prefix else "", after), limit))
+
+    def copy(self, key: str, to: str) -> None:
+        """Put what is there, with what its record says; a damaged content is refused."""
+        stored, file = self.open(key)
+        with file:
+            self.create(to, file, media_type=stored.media_type, expected=stored.sha256)
 
     def delete(self, key: str) -> None:
         """Rename it out of the way at once, then remove it."""
@@ -95,17 +108,23 @@ class FolderBucket:
             sync_folder(place.parent)
         shutil.rmtree(thrown, ignore_errors=True)
 
+    def check_room(self) -> None:
+        """Look how much of the disk is free."""
+        with explained("the store"):
+            self._free.check()
+
     def _write(self, draft: Path, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Content and record in the draft's folder, on the disk."""
         draft.mkdir()
-        with (draft / _name(key)).open("xb") as target:
-            digest, size = copy_hashed(source, target, before_chunk=self._free.check)
-            target.flush()
-            os.fsync(target.fileno())
-        if expected is not None:
-            check_digest(key, found=digest, expected=expected)
-        stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
-        write_synced(draft / _RECORD, _record_bytes(stored))
+        with (draft / _name(key)).open("xb") as content, (draft / _RECORD).open("xb") as record:
+            digest, size = copy_hashed(source, content, before_chunk=self._free.check)
+            if expected is not None:
+                check_digest(key, found=digest, expected=expected)
+            stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
+            record.write(_record_bytes(stored))
+            for file in (content, record):  # both are written before either is waited for: the disk then often takes them together
+                file.flush()
+                os.fsync(file.fileno())
         sync_folder(draft)
         return stored
 
@@ -121,11 +140,43 @@ class FolderBucket:
             else:
                 sync_folder(place.parent)
                 return stored
-            try:
-                return _same(self._record(stored.key), stored)
-            except FileNotFoundError:  # it has just been deleted: the place is free again
-                continue
+            there = self._settled(stored)
+            if there is not None:
+                return there
         raise StorageError(f"{stored.key} is put and deleted by others without end: put it under a key of its own", kind="unavailable")
+
+    def _settled(self, given: Stored) -> Stored | None:
+        """What is there, if it is the same and whole; None when the place is free again: it was deleted, or damaged and is thrown away.
+
+        AlreadyStored when another content is there. Looking costs less than writing did, and so whoever puts a content again, as a stage
+        that runs again does, repairs it.
+        """
+        place = self._place(given.key)
+        seen = _identity(place)
+        there = self._whole(given)
+        if there is None and seen is not None:
+            self._throw_away(place, seen)
+        return there
+
+    def _whole(self, given: Stored) -> Stored | None:
+        """What is there if it is the same, None when it is damaged or gone."""
+        try:
+            there = self._record(given.key)
+            if there.sha256 != given.sha256:
+                raise AlreadyStored(f"another content is stored as {given.key}: contents are never replaced; put it under a key of its own")
+            with _open_file(self._place(given.key) / _name(given.key)) as file:
+                return there if sha256_of(file) == there.sha256 else None
+        except FileNotFoundError:
+            return None
+
+    def _throw_away(self, place: Path, seen: _Identity) -> None:
+        """Remove what was seen there, but not what others have put there since."""
+        thrown = self._drafts / uuid.uuid4().hex
+        with suppress(FileNotFoundError):
+            place.rename(thrown)
+            if _identity(thrown) != seen:
+                thrown.rename(place)
+        shutil.rmtree(thrown, ignore_errors=True)
 
     def _place(self, key: str, *, make: bool = False) -> Path:
         """The folder of a key's content. StorageError when a symbolic link is on the way."""
@@ -146,6 +197,13 @@ class FolderBucket:
         stored = _read_record(data)
         if stored is None or stored.key != key:  # on a file system that ignores case, A finds what was put under a
             raise StorageError(f"the record of {key} is damaged: delete it and make it again, or restore a backup", kind="damaged")
+        return stored
+
+    def _known(self, key: str) -> Stored:
+        """Its record, which the content fits by its length. FileNotFoundError when nothing was put."""
+        stored = self._record(key)
+        if _size(self._place(key)) not in (stored.size, None):
+            raise StorageError(f"{key} is damaged, it is not as long as it was: put it again, or restore a backup", kind="damaged")
         return stored
 
     def _walk(self, folder: Path, prefix: str, after: str) -> Iterator[Listed]:
@@ -171,15 +229,29 @@ class FolderBucket:
                 shutil.rmtree(draft, ignore_errors=True)
 
 
+def _identity(folder: Path) -> _Identity | None:
+    """What tells a folder from another one in its place: numbers are given again, so its time belongs to it. None when it is not there."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def _size(place: Path) -> int | None:
+    """Bytes of the content in a content's folder, 0 when it is gone; None for what is no plain file, which is refused when it is opened."""
+    try:
+        found = (place / place.name.removesuffix(_MARK)).lstat()
+    except FileNotFoundError:
+        if not place.exists():  # deleted in this moment, with its record
+            raise
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 def _name(key: str) -> str:
     """The content's file name: it ends as the key does, so that people can open it."""
     return key.rsplit("/", 1)[-1]
-
-
-def _same(there: Stored, given: Stored) -> Stored:
-    if there.sha256 != given.sha256:
-        raise AlreadyStored(f"another content is stored as {given.key}: contents are never replaced; put it under a key of its own")
-    return there
 
 
 def _record_bytes(stored: Stored) -> bytes:

@@ -12,16 +12,18 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import islice
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 from kiln.errors import AlreadyStored, InputError, StorageError, StorageFault
 from kiln.storage.digest import check_digest, copy_hashed, is_sha256
 from kiln.storage.disk import explained
 from kiln.storage.keys import is_key
 from kiln.storage.stored import OCTETS, Listed, Stored
+
+T = TypeVar("T")
 
 MAX_CONTENT_BYTES: Final = 5 << 30
 """What S3 takes in one PUT."""
@@ -34,9 +36,13 @@ _SLOWEST_BYTES_PER_S: Final = 1 << 20
 
 _SMALL_BYTES: Final = 8 << 20
 _PAUSES_S: Final = (0.2, 0.8, 2.0)
-"""Between attempts to put. obstore itself does not repeat a PUT whose answer was lost."""
+"""Between attempts to put or delete: obstore itself repeats no such request when its answer was lost."""
+
+_GIVE_UP_S: Final = 60.0
+"""No attempt starts later than this after the first one."""
 
 _DIGEST: Final = "sha256"
+_FULL: Final = ("507", "QuotaExceeded")
 
 _CURES: Final[dict[StorageFault, str]] = {
     "missing": "is not in the store: it was never put, or was deleted",
@@ -63,13 +69,14 @@ class ObjectBucket:
             if size > MAX_CONTENT_BYTES:
                 raise InputError(f"{key} has {size / 2**30:.1f} GiB: an object store takes {MAX_CONTENT_BYTES >> 30} GiB at once")
             stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
-            return self._put(stored, _body(file, size))
+            body = _body(file, size)
+            return _repeated(lambda: self._put_once(stored, body))
 
     def head(self, key: str) -> Stored:
         """Ask for its metadata."""
         import obstore
 
-        with _mapped_errors(key):
+        with _understood(key):
             found = obstore.get(self._store, key, options={"head": True})
             return _stored(key, found)
 
@@ -79,7 +86,7 @@ class ObjectBucket:
 
         file = tempfile.TemporaryFile(prefix="kiln-")  # noqa: SIM115 - the caller closes it
         try:
-            with explained(key), _mapped_errors(key):
+            with explained(key), _understood(key):
                 found = obstore.get(self._store, key)
                 stored = _stored(key, found)
                 for piece in self._pieces(found, stored):
@@ -94,7 +101,7 @@ class ObjectBucket:
         """Ask for the keys after `after`; what others put there under names that are no keys is left out."""
         import obstore
 
-        with _mapped_errors(prefix or "the store"):
+        with _understood(prefix or "the store"):
             batches = obstore.list(self._store, prefix=prefix or None, offset=after or None, chunk_size=limit)
             found = (entry for batch in batches for entry in batch if is_key(entry["path"]))
             return [Listed(key=e["path"], size=e["size"], modified=e["last_modified"].timestamp()) for e in islice(found, limit)]
@@ -103,38 +110,37 @@ class ObjectBucket:
         """Ask to let it go."""
         import obstore
 
-        try:
-            with _mapped_errors(key):
+        def once() -> None:
+            with _understood(key), suppress(FileNotFoundError):
                 obstore.delete(self._store, key)
-        except StorageError as error:
-            if error.kind != "missing":
-                raise
+
+        _repeated(once)
+
+    def copy(self, key: str, to: str) -> None:
+        """Have the server copy it, with its metadata."""
+        import obstore
+
+        with _understood(key):
+            obstore.copy(self._store, key, to, overwrite=True)
+
+    def check_room(self) -> None:
+        """An object store says so only when it is asked to keep something."""
 
     def presigned(self, key: str, *, ttl_s: int) -> str:
         """A URL by which anybody may get it for that long; only S3 can do this."""
         import obstore
 
-        with _mapped_errors(key):
+        with _understood(key):
             return obstore.sign(self._store, "GET", key, timedelta(seconds=ttl_s))
 
-    def _put(self, stored: Stored, body: Any) -> Stored:
-        """Put until it is there, or the attempts are used up. An earlier attempt whose answer was lost is found to be the same."""
-        for pause_s in (*_PAUSES_S, None):
-            try:
-                return self._put_once(stored, body)
-            except StorageError as error:
-                if error.kind not in ("unavailable", "missing") or pause_s is None:
-                    raise
-                time.sleep(pause_s)
-        raise AssertionError("the last attempt returns or raises")
-
     def _put_once(self, stored: Stored, body: Any) -> Stored:
+        """Put it, unless the same is there: an earlier attempt whose answer was lost, or another writer's."""
         import obstore
 
         attributes = {_DIGEST: stored.sha256, "Content-Type": stored.media_type}
         store = self._store if stored.size <= _SMALL_BYTES else self._connect(REQUEST_S + stored.size / _SLOWEST_BYTES_PER_S)
         try:
-            with _mapped_errors(stored.key):
+            with _understood(stored.key):
                 obstore.put(store, stored.key, body, mode="create", use_multipart=False, attributes=attributes)
         except AlreadyStored:
             there = self.head(stored.key)
@@ -151,6 +157,19 @@ class ObjectBucket:
             return
         for start in range(0, stored.size, _SMALL_BYTES):
             yield obstore.get_range(self._store, stored.key, start=start, end=min(start + _SMALL_BYTES, stored.size))
+
+
+def _repeated(work: Callable[[], T]) -> T:
+    """What the work returns, after some attempts if the store was out of reach; "missing" is a writer's conflict with one who deletes."""
+    started = time.monotonic()
+    for pause_s in _PAUSES_S:
+        try:
+            return work()
+        except StorageError as error:
+            if error.kind not in ("unavailable", "missing") or time.monotonic() - started > _GIVE_UP_S:
+                raise
+        time.sleep(pause_s)
+    return work()
 
 
 def _stored(key: str, found: Any) -> Stored:
@@ -173,7 +192,7 @@ def _body(file: BinaryIO, size: int) -> bytes | mmap.mmap:
 
 
 @contextmanager
-def _mapped_errors(key: str) -> Iterator[None]:
+def _understood(key: str) -> Iterator[None]:
     """obstore's errors as StorageErrors. Their own text is not passed on: it may hold a URL's signature or an access key's id."""
     from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
@@ -181,13 +200,14 @@ def _mapped_errors(key: str) -> Iterator[None]:
         yield
     except (AlreadyExistsError, PreconditionError):
         raise AlreadyStored(f"another content is stored as {key}: contents are never replaced; put it under a key of its own") from None
-    except FileNotFoundError:
-        raise _fault("missing", key) from None
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise _fault("forbidden", key, _said(error)) from None
-    except BaseError as error:
+    except (BaseError, FileNotFoundError) as error:
         said = _said(error)
-        raise _fault("full" if said in ("507", "QuotaExceeded") else "unavailable", key, said) from None
+        if said == "NoSuchBucket":
+            raise StorageError("there is no such bucket: create it, or check its name and the endpoint", kind="unavailable") from None
+        kind: StorageFault = "missing" if isinstance(error, FileNotFoundError) else "full" if said in _FULL else "unavailable"
+        raise _fault(kind, key, said) from None
 
 
 def _fault(kind: StorageFault, key: str, said: str = "") -> StorageError:

@@ -106,6 +106,10 @@ class Shelf:
             raise StorageError(f"{file.name} is not the file its record means: restore it from a backup", kind="damaged")
         return data
 
+    def urls(self, record: AssetRecord, *, ttl_s: int) -> dict[str, str]:
+        """By each file's path, a URL at which whoever holds it may GET the file for so many seconds."""
+        return {file.name: self.store.url(file.key, ttl_s=ttl_s) for file in record.files}
+
     def search(self, text: str = "", *, cursor: str | None = None, limit: int = 50) -> Found:
         """Assets whose name, prompt or tags have every word of the text, the newest first; all without a text.
 
@@ -148,21 +152,15 @@ class Shelf:
 
     def _records(self, *, after: str | None = None, damaged: list[str] | None = None) -> Iterator[AssetRecord]:
         """Every record, the newest first. A damaged one is an error, unless there is a list to name it in."""
-        cursor = None if after is None else _record_key(_checked(after))
-        while True:
-            page = self.store.list(_RECORDS, cursor=cursor)
-            for item in page.items:
-                try:
-                    yield read_record(self.store.get(item.key), key=item.key)
-                except StorageError as error:
-                    if error.kind == "missing":  # removed since it was listed
-                        continue
-                    if error.kind != "damaged" or damaged is None:
-                        raise
-                    damaged.append(_turned(item.key.removeprefix(f"{_RECORDS}/")))
-            if page.cursor is None:
-                return
-            cursor = page.cursor
+        for entry in self.store.entries(_RECORDS, cursor=None if after is None else _record_key(_checked(after))):
+            try:
+                yield read_record(self.store.get(entry.key), key=entry.key)
+            except StorageError as error:
+                if error.kind == "missing":  # removed since it was listed
+                    continue
+                if error.kind != "damaged" or damaged is None:
+                    raise
+                damaged.append(_turned(entry.key.removeprefix(f"{_RECORDS}/")))
 
 
 def _asset_file(path: str, data: bytes) -> AssetFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from kiln.storage.digest import CHUNK_BYTES, check_digest, is_sha256, sha256_of
 from kiln.storage.disk import explained
 from kiln.storage.keys import check_key, check_prefix
 from kiln.storage.signed import UrlSigner
-from kiln.storage.stored import OCTETS, Page, Stored
+from kiln.storage.stored import OCTETS, Listed, Page, Stored
 
 MAX_PAGE: Final = 1000
 """Keys that one call lists at most."""
@@ -38,8 +39,9 @@ class Store:
     def put(self, key: str, content: bytes | Path | BinaryIO, *, media_type: str = OCTETS, sha256: str | None = None) -> Stored:
         """Keep the bytes, the file's or the stream's rest: all of it, or nothing.
 
-        A content equal to what is there counts as put, so that whoever lost an answer may simply put again; another one raises
-        AlreadyStored. `sha256` is what the content must have, else kind "damaged" and nothing is kept. Kind "full" when there is no room.
+        A content equal to what is there counts as put, so that whoever lost an answer may simply put again, and a folder's damaged content
+        is repaired by it; another one raises AlreadyStored. `sha256` is what the content must have, else kind "damaged" and nothing is
+        kept. Kind "full" when there is no room.
         """
         check_key(key)
         if sha256 is not None and not is_sha256(sha256):
@@ -73,11 +75,7 @@ class Store:
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
         """The content as a seekable stream, which was verified whole before the first byte is handed out."""
-        stored, file = self._bucket.open(check_key(key))
-        with file:
-            with explained(key):
-                check_digest(key, found=sha256_of(file), expected=stored.sha256)
-                file.seek(0)
+        with self._verified(key) as (_, file):
             yield file
 
     def stream(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
@@ -98,14 +96,13 @@ class Store:
         """Write the content to a file, which appears whole and verified, or not at all."""
         draft = path.with_name(f".{path.name[:100]}-{uuid.uuid4().hex[:12]}")
         try:
-            with self.open(key) as source, explained(str(path)), draft.open("xb") as target:
-                while piece := source.read(CHUNK_BYTES):
-                    target.write(piece)
-            with explained(str(path)):
+            with self._verified(key) as (stored, source), explained(str(path)):
+                with draft.open("xb") as target:
+                    shutil.copyfileobj(source, target, CHUNK_BYTES)
                 draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        return self.head(key)
+        return stored
 
     def list(self, prefix: str = "", *, cursor: str | None = None, limit: int = MAX_PAGE) -> Page:
         """The contents in the folder `prefix`, sorted by key, from a cursor on."""
@@ -116,21 +113,42 @@ class Store:
         more = len(found) > limit
         return Page(items=tuple(found[:limit]), cursor=found[limit - 1].key if more else None)
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        """Every key in the folder `prefix`, sorted, page by page."""
-        page = self.list(prefix)
-        yield from (item.key for item in page.items)
+    def entries(self, prefix: str = "", *, cursor: str | None = None) -> Iterator[Listed]:
+        """Everything in the folder `prefix` from a cursor on, sorted by key, page by page."""
+        page = self.list(prefix, cursor=cursor)
+        yield from page.items
         while page.cursor is not None:
             page = self.list(prefix, cursor=page.cursor)
-            yield from (item.key for item in page.items)
+            yield from page.items
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key in the folder `prefix`, sorted."""
+        return (entry.key for entry in self.entries(prefix))
+
+    def copy(self, key: str, to: str) -> None:
+        """Keep the content under another key too, without moving its bytes where the store can do that. What is at `to` may be replaced."""
+        self._bucket.copy(check_key(key), check_key(to))
 
     def delete(self, key: str) -> None:
         """Let the content go; it is no error when it is not there."""
         self._bucket.delete(check_key(key))
 
+    def check_room(self) -> None:
+        """StorageError of kind "full" when the disk is at its floor: a service admits no job then. An S3-compatible store cannot tell."""
+        self._bucket.check_room()
+
     def url(self, key: str, *, ttl_s: int) -> str:
         """A URL by which whoever holds it may GET the content for so many seconds."""
         return self._link(check_key(key), ttl_s)
+
+    @contextmanager
+    def _verified(self, key: str) -> Iterator[tuple[Stored, BinaryIO]]:
+        stored, file = self._bucket.open(check_key(key))
+        with file:
+            with explained(key):
+                check_digest(key, found=sha256_of(file), expected=stored.sha256)
+                file.seek(0)
+            yield stored, file
 
 
 @contextmanager

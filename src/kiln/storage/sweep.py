@@ -8,7 +8,7 @@ records must therefore look after writing, as `Shelf.add` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,6 @@ from typing import Final
 from kiln.errors import AlreadyStored, InputError, StorageError
 from kiln.storage.keys import is_key
 from kiln.storage.store import Store
-from kiln.storage.stored import Listed
 
 TRASH: Final = "trash"
 
@@ -42,20 +41,21 @@ def sweep(store: Store, folders: Sequence[str], *, older_than: float, live: Call
     """Collect what nobody needs in these folders of the store.
 
     `older_than`, in seconds since 1970 by the store's clock: younger contents stay, and so does what came into the trash later. `live` says
-    which keys are needed; it is asked twice, and must look anew each time. Whatever it raises ends the sweep before anything is deleted.
+    which keys are needed; it is asked twice, and must look anew each time. Whatever it raises ends the sweep; what was in the trash by then
+    stays there, and the next sweep puts back what is needed of it. One sweep at a time.
     """
     for folder in folders:
         if folder.split("/")[0] in ("", TRASH):
             raise InputError("a sweep needs folders of contents: not the whole store, and not its trash")
     needed = frozenset(live())
-    restored = [key for key in _trashed_keys(store) if key in needed and _restore(store, key)]
-    thrown = [entry for entry in _listed(store, TRASH) if entry.modified < older_than]
+    restored = _restore(store, [key for key in map(_untrashed, store.keys(TRASH)) if key in needed])
+    thrown = [entry for entry in store.entries(TRASH) if entry.modified < older_than]
     for entry in thrown:
         store.delete(entry.key)
-    old = [item.key for folder in folders for item in _listed(store, folder) if item.modified < older_than and item.key not in needed]
+    old = [item.key for folder in folders for item in store.entries(folder) if item.modified < older_than and item.key not in needed]
     moved = [key for key in old if _move_to_trash(store, key)]
     needed_now = frozenset(live())
-    back = [key for key in moved if key in needed_now and _restore(store, key)]
+    back = _restore(store, [key for key in moved if key in needed_now])
     return Swept(
         trashed=tuple(key for key in moved if key not in back),
         restored=(*restored, *back),
@@ -70,7 +70,8 @@ def _move_to_trash(store: Store, key: str) -> bool:
     if not is_key(there):
         return False
     try:
-        _copy(store, key, there)
+        store.delete(there)  # of another time, perhaps another content
+        store.copy(key, there)
     except StorageError as error:
         if error.kind in ("missing", "damaged"):
             return False
@@ -79,31 +80,27 @@ def _move_to_trash(store: Store, key: str) -> bool:
     return True
 
 
-def _restore(store: Store, key: str) -> bool:
-    """Put it back; where its writer has put it again meanwhile, that one is as good."""
-    with suppress(AlreadyStored):
-        _copy(store, f"{TRASH}/{key}", key)
-    store.delete(f"{TRASH}/{key}")
-    return True
+def _restore(store: Store, keys: Sequence[str]) -> Sequence[str]:
+    """Put them back, all that can be; then the first error is raised."""
+    failed: StorageError | None = None
+    for key in keys:
+        try:
+            _put_back(store, key)
+        except StorageError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return keys
 
 
-def _copy(store: Store, key: str, to: str) -> None:
-    stored = store.head(key)
-    with store.open(key) as content:
-        store.put(to, content, media_type=stored.media_type, sha256=stored.sha256)
-
-
-def _trashed_keys(store: Store) -> list[str]:
-    return [_untrashed(entry.key) for entry in _listed(store, TRASH)]
+def _put_back(store: Store, key: str) -> None:
+    """Where somebody has put a content there again meanwhile, that one stays."""
+    there = f"{TRASH}/{key}"
+    stored = store.head(there)
+    with store.open(there) as content, suppress(AlreadyStored):
+        store.put(key, content, media_type=stored.media_type, sha256=stored.sha256)
+    store.delete(there)
 
 
 def _untrashed(key: str) -> str:
     return key.removeprefix(f"{TRASH}/")
-
-
-def _listed(store: Store, folder: str) -> Iterator[Listed]:
-    page = store.list(folder)
-    yield from page.items
-    while page.cursor is not None:
-        page = store.list(folder, cursor=page.cursor)
-        yield from page.items

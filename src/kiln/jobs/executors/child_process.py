@@ -7,22 +7,21 @@ import functools
 import os
 import queue
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from kiln import settings
+from kiln.jobs.executors import scratch
 from kiln.jobs.executors.failure import LaneCrashed, crash_message
 from kiln.jobs.executors.interface import StageCall
 from kiln.jobs.executors.lane_setup import LaneSetup, LaneSite
 from kiln.jobs.executors.output_log import OutputLog, Owner
 from kiln.jobs.executors.process_tree import kill_tree
-from kiln.jobs.executors.wire import Message, WireError, receive, send
+from kiln.jobs.executors.wire import Message, WireError, encode, receive, send
 
 _LAST_WORDS_S: Final = 1.0
 """How long to wait for a dead child's output to end; a grandchild may hold the pipe open."""
@@ -40,21 +39,21 @@ class ChildProcess:
     """
 
     def __init__(self, setup: LaneSetup, site: LaneSite) -> None:
-        site.scratch.mkdir(parents=True, exist_ok=True)
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{site.name}-", dir=site.scratch))
+        self._scratch = scratch.make(site.scratch, name=site.name)
         token = secrets.token_hex(16)
         self._process = _spawner().submit(_spawn, setup, site, self._scratch).result()
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101 - for the type checker: all are pipes
         self._output = OutputLog(self._process.stderr, lane=site.name, token=token, secrets=setup.secrets)
-        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         for work, pipe in ((self._write, self._process.stdin), (self._read, self._process.stdout)):
             threading.Thread(target=work, args=(pipe,), name=f"pipe of {site.name}", daemon=True).start()
         self._number = 0
+        self._is_ended = False
         self.is_idle = True
         """Whether no call is at work in it."""
 
-        self._outbox.put(_hello(setup, site, token))
+        self._outbox.put(encode(_hello(setup, site, token)))
 
     @property
     def pid(self) -> int:
@@ -67,15 +66,16 @@ class ChildProcess:
         return self._process.poll() is None
 
     def begin(self, call: StageCall) -> None:
-        """Send a call; what `receive` gives from now on is about it."""
+        """Send a call; what `receive` gives from now on is about it. WireError when it is too long."""
+        encoded = encode({"kind": "call", "number": self._number + 1, "call": call.model_dump(mode="json")})
         self._number += 1
         self.is_idle = False
         self._output.expect(self._number, Owner(job=call.job, stage=call.stage))
-        self._outbox.put({"kind": "call", "number": self._number, "call": call.model_dump(mode="json")})
+        self._outbox.put(encoded)
 
     def stop(self) -> None:
         """Tell the running call to stop."""
-        self._outbox.put({"kind": "stop", "number": self._number})
+        self._outbox.put(encode({"kind": "stop", "number": self._number}))
 
     def receive(self, *, wait_s: float) -> Message | None:
         """The next message about the running call; None when none came in time. EOFError when the child is gone."""
@@ -102,17 +102,20 @@ class ChildProcess:
         return LaneCrashed(message, ended_with=ended_with)
 
     def end(self) -> None:
-        """Kill it and all it has started, and remove its temporary files. Safe to call twice."""
+        """Kill it and all it has started, and remove its temporary files. Once: later, its number may be another process'."""
+        if self._is_ended:
+            return
+        self._is_ended = True
         kill_tree(self.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):  # a process in the kernel's hands, such as a hung network disk's
             self._process.wait(timeout=_END_S)
         self._outbox.put(None)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        scratch.remove(self._scratch)
 
     def _write(self, pipe: BinaryIO) -> None:
         with contextlib.suppress(OSError), pipe:
-            while (message := self._outbox.get()) is not None:
-                send(pipe, message)
+            while (encoded := self._outbox.get()) is not None:
+                send(pipe, encoded)
 
     def _read(self, pipe: BinaryIO) -> None:
         with contextlib.suppress(OSError, WireError), pipe:
@@ -127,31 +130,31 @@ def _spawner() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="starts lanes")
 
 
-def _spawn(setup: LaneSetup, site: LaneSite, scratch: Path) -> subprocess.Popen[bytes]:
+def _spawn(setup: LaneSetup, site: LaneSite, folder: Path) -> subprocess.Popen[bytes]:
     """Start the child in a session of its own, so that Ctrl-C in a terminal reaches the worker alone."""
     return subprocess.Popen(
         [sys.executable, "-P", "-X", "faulthandler", "-m", "kiln.jobs.executors.lane_child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=scratch,
-        env=_environment(setup, site, scratch),
+        cwd=folder,
+        env=_environment(setup, site, folder),
         start_new_session=True,
     )
 
 
-def _environment(setup: LaneSetup, site: LaneSite, scratch: Path) -> dict[str, str]:
+def _environment(setup: LaneSetup, site: LaneSite, folder: Path) -> dict[str, str]:
     """What the child may know of ours: no keys, no database, no proxies unless the set-up names them."""
     own = {
         "PYTHONPATH": os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry),
         "PYTHONUNBUFFERED": "1",
         "KILN_THREADS": str(site.threads),
-        "TMPDIR": str(scratch),
-        "TEMP": str(scratch),
-        "TMP": str(scratch),
+        "TMPDIR": str(folder),
+        "TEMP": str(folder),
+        "TMP": str(folder),
     }
     device = {"CUDA_VISIBLE_DEVICES": site.device or ""}
-    return settings.lane_environment() | own | device | dict(setup.environment)
+    return {"OPENBLAS_NUM_THREADS": "1"} | settings.lane_environment() | own | device | dict(setup.environment)
 
 
 def _hello(setup: LaneSetup, site: LaneSite, token: str) -> dict[str, Any]:

@@ -28,9 +28,12 @@ def device_lock(path: Path, *, wait_s: float, is_stopped: Callable[[], bool]) ->
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait(handle, path, wait_s=wait_s, is_stopped=is_stopped)
-        yield
+        try:
+            yield
+        finally:
+            _unlock(handle)  # closing would not do where a forked grandchild has the same handle
     finally:
-        os.close(handle)  # which lets go of the lock
+        os.close(handle)
 
 
 def _wait(handle: int, path: Path, *, wait_s: float, is_stopped: Callable[[], bool]) -> None:
@@ -55,6 +58,9 @@ if sys.platform == "win32":
             return True
         return False
 
+    def _unlock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
@@ -64,3 +70,6 @@ else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         return False
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)

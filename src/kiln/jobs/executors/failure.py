@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import traceback
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from kiln.asset import Line, Verdict
 from kiln.errors import BackendError, ContractError, KilnError, SetupError
+from kiln.jobs.scrub import scrub, strike_out
+
+if TYPE_CHECKING:
+    from kiln.asset import Verdict
 
 
 class LaneCrashed(BackendError):
@@ -20,15 +25,17 @@ class LaneCrashed(BackendError):
         """The process' exit code, as the system gives it: negative for a signal; None when the process was lost without one."""
 
     @property
-    def signal(self) -> signal.Signals | None:
-        """The signal that ended the process, if one did."""
-        if self.ended_with is None or self.ended_with >= 0:
-            return None
-        return signal.Signals(-self.ended_with)
+    def signal(self) -> int | None:
+        """The number of the signal that ended the process, if one did."""
+        return None if self.ended_with is None or self.ended_with >= 0 else -self.ended_with
 
 
 class LaneBusy(SetupError):
     """No lane, or not the GPU, became free in time."""
+
+
+class LaneClosed(LaneBusy):
+    """The worker was shut down before the call could run, or to its end."""
 
 
 class MemoryLimitError(SetupError):
@@ -47,45 +54,54 @@ def crash_message(stage: str, ended_with: int | None, last_words: str) -> str:
     """What to tell people of a lane's death."""
     how = f"ended with exit code {ended_with}" if ended_with is not None else "was lost"
     if ended_with is not None and ended_with < 0:
-        name = signal.Signals(-ended_with).name
+        name = {known.value: known.name for known in signal.Signals}.get(-ended_with, f"signal {-ended_with}")
         how = f"was killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
     said = f"; its last words: {last_words}" if last_words else ""
     return f"the process that ran {stage} {how}{said}; try again, with a smaller input if it happens twice"
 
 
 def as_data(error: BaseException, *, stage: str) -> dict[str, Any]:
-    """An error as a message: the names of its class and of those it is made from, nearest first, and its words."""
+    """An error as a message: the names of its class and of those it is made from, nearest first, its words, and what else it knows."""
     if not isinstance(error, KilnError):
         error = _translated(error, stage)
     family = [f"{cls.__module__}:{cls.__qualname__}" for cls in type(error).__mro__ if issubclass(cls, KilnError)]
-    verdict = asdict(error.verdict) if isinstance(error, ContractError) and isinstance(error.verdict, Verdict) else None
-    return {"family": family, "words": str(error), "verdict": verdict}
+    facts = {name: value for name, value in vars(error).items() if isinstance(value, (str, int, float, type(None)))}
+    return {"family": family, "words": str(error), "facts": facts, "verdict": _verdict_data(error)}
 
 
-def from_data(data: dict[str, Any]) -> KilnError:
-    """The error a message tells of: of the nearest class that is known here. Nothing is imported for a name in a message."""
+def from_data(data: dict[str, Any], *, secrets: Iterable[str] = ()) -> KilnError:
+    """The error a message tells of, without these secrets: of the nearest class that is known here.
+
+    Nothing is imported for a name in a message.
+    """
     known = _family()
     cls = next((known[name] for name in data["family"] if name in known), KilnError)
-    error = cls.__new__(cls, data["words"])
+    error = cls.__new__(cls, strike_out(data["words"], secrets=secrets))
+    vars(error).update(data["facts"])
     if isinstance(error, ContractError):
         error.verdict = _verdict(data["verdict"])
-    if isinstance(error, LaneCrashed):
-        error.ended_with = None
     return error
 
 
 def _translated(error: BaseException, stage: str) -> KilnError:
     """A foreign error as one of ours, with the place it came from."""
-    if any(cls.__name__ in _OUT_OF_MEMORY for cls in type(error).__mro__):
+    if any(cls.__name__ in _OUT_OF_MEMORY for cls in type(error).__mro__) or getattr(error, "errno", None) == errno.ENOMEM:
         return MemoryLimitError(f"{stage} ran out of memory: ask for smaller maps or fewer triangles, or allow it more")
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({where[0].name}, line {where[0].lineno})" if where else ""
-    return StageBroken(f"{stage} failed unexpectedly: {type(error).__name__}: {error}{place}; please report it with the log of this job")
+    said = scrub(f"{type(error).__name__}: {error}")
+    return StageBroken(f"{stage} failed unexpectedly: {said}{place}; please report it with the log of this job")
+
+
+def _verdict_data(error: KilnError) -> dict[str, Any] | None:
+    return None if not isinstance(error, ContractError) or error.verdict is None else asdict(error.verdict)
 
 
 def _verdict(data: dict[str, Any] | None) -> Verdict | None:
     if data is None:
         return None
+    from kiln.asset import Line, Verdict
+
     return Verdict(contract=data["contract"], lines=tuple(Line(**line) for line in data["lines"]), attempts=tuple(data["attempts"]))
 
 

@@ -27,7 +27,7 @@ class CallLimits(_Data):
     """What one call may use. A limit that is None is not kept."""
 
     seconds: Annotated[float, Field(gt=0)] = 900.0
-    """Of running, on a clock that only runs forward; waiting for a lane or for the GPU is not counted."""
+    """Of running, on a clock that only runs forward; it starts when the lane, and the GPU if it needs one, are there."""
 
     wait_seconds: Annotated[float, Field(ge=0)] = 3600.0
     """Of waiting for a free lane, and again for the GPU."""
@@ -77,10 +77,10 @@ class StageResult(_Data):
     notes: tuple[str, ...] = ()
     measures: Mapping[str, float] = {}
     seconds: float
-    """Of running, reading inputs and writing outputs included."""
+    """Of the stage's own work, for which it held the GPU if it needs one; reading inputs and writing outputs is not in it."""
 
     cpu_seconds: float
-    """Of processor time in the child itself."""
+    """Of processor time, in the child and in its children that have ended; reading and writing is in it."""
 
     peak_bytes: int
     """The most memory the child has held so far; 0 where the system does not say."""
@@ -107,9 +107,10 @@ class StageExecutor(Protocol):
     def run(self, call: StageCall, *, on_progress: Callable[[Progress], None], cancel: Callable[[], bool]) -> StageResult:
         """Run one stage to its end and say what it made.
 
-        `cancel` is asked a few times a second; once it is true, the stage is told to stop, then made to. Raises Cancelled then, the stage's
-        own KilnError when it fails, and an error of `failure` when the stage or its process breaks. The executor stays usable in any case.
+        `cancel` is asked a few times a second; once it is true, the stage is told to stop, then made to. Both functions are called in the
+        thread that called. Raises Cancelled when it was stopped, unless the stage ended before it noticed; its own KilnError when it fails;
+        and an error of `failure` when the stage or its process breaks. The executor stays usable in any case.
         """
 
-    def close(self) -> None:
-        """Stop everything that still runs and give back what is held."""
+    def close(self, *, wait_s: float = 0.0) -> None:
+        """Take no more calls, wait up to wait_s seconds for those that run, then stop them and give back what is held."""

@@ -27,7 +27,8 @@ from kiln.jobs.executors.failure import as_data
 from kiln.jobs.executors.interface import Progress, StageCall, StageResult
 from kiln.jobs.executors.lane_setup import load
 from kiln.jobs.executors.orphan import end_at_once, end_with
-from kiln.jobs.executors.wire import Message, receive, send
+from kiln.jobs.executors.scratch import claim
+from kiln.jobs.executors.wire import Message, encode, receive, send
 from kiln.stages.stage import Context, Params, Stage
 
 HEARTBEAT_S: Final = 1.0
@@ -106,16 +107,19 @@ class LaneChild:
             return self._stopped == number
 
         context = LaneContext(tell=lambda sign: self._tell(number, sign), is_stopped=is_stopped, recipe=call.recipe)
-        with self._turn(call, number, is_stopped), own_limits.address_space(call.limits.address_bytes):
-            own_limits.forget_peak()
-            started, cpu_before = time.monotonic(), _cpu_seconds()
-            result = stage.function(codec.read(call.inputs, takes=stage.takes), params, context)
-            outputs = codec.write(result, prefix=call.output_prefix, gives=stage.gives)
+        own_limits.forget_peak()
+        cpu_before = _cpu_seconds()
+        with own_limits.address_space(call.limits.address_bytes):
+            thing = codec.read(call.inputs, takes=stage.takes)
+            with self._turn(call, number, is_stopped):  # others may have the GPU while inputs and outputs are on their way
+                began = time.monotonic()
+                result = stage.function(thing, params, context)
+                seconds = time.monotonic() - began
             return StageResult(
-                outputs=outputs,
+                outputs=codec.write(result, prefix=call.output_prefix, gives=stage.gives),
                 notes=tuple(context.notes),
                 measures=context.measures,
-                seconds=time.monotonic() - started,
+                seconds=seconds,
                 cpu_seconds=_cpu_seconds() - cpu_before,
                 peak_bytes=own_limits.peak_bytes(),
                 lane=self._hello["name"],
@@ -158,9 +162,10 @@ class LaneChild:
         self._say({"kind": "failed", "number": number, "error": as_data(error, stage=stage)})
 
     def _say(self, message: Message) -> None:
+        encoded = encode(message)
         with self._speaking:
             try:
-                send(self._answers, message)
+                send(self._answers, encoded)
             except OSError:  # nobody reads any more
                 end_at_once()
 
@@ -204,6 +209,8 @@ def main() -> None:
     if hello is not None:
         end_with(hello["parent"])
         own_limits.no_core_dump()
+        own_limits.die_before_the_worker()
+        claim(Path.cwd())
         LaneChild(commands=commands, answers=answers, hello=hello).serve()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from kiln.errors import Cancelled
-from kiln.jobs.executors.failure import LaneBusy
+from kiln.jobs.executors.failure import LaneBusy, LaneClosed
 from kiln.jobs.executors.interface import StageCall
 from kiln.jobs.executors.lane import Lane
 from kiln.jobs.fair_queue import FairQueue
@@ -27,35 +27,61 @@ class _Ticket:
 
 
 class LanePool:
-    """Gives each call a lane of its own, in the order that priorities and fairness between tenants say. For many threads."""
+    """Gives each call a lane of its own, in the order that priorities and fairness between tenants say. For many threads.
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+    `weights` are tenants' shares; who is not named has 1.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], *, weights: Mapping[str, int] | None = None) -> None:
         self.lanes = tuple(lanes)
+        self._weights = dict(weights or {})
         self._idle = list(lanes)
         self._waiting: FairQueue[_Ticket] = FairQueue()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._is_closed = False
 
     @contextmanager
     def lane(self, call: StageCall, *, cancel: Callable[[], bool]) -> Iterator[Lane]:
-        """A lane for this call alone. Cancelled or LaneBusy when it was cancelled, or had to wait too long, before one was free."""
+        """A lane for this call alone.
+
+        Cancelled when it was cancelled before one was free, LaneBusy when it had to wait too long, LaneClosed when the pool is closed.
+        """
         lane = self._take(call, cancel)
         try:
             yield lane
         finally:
             self._give_back(lane)
 
+    def refuse(self) -> None:
+        """Give no lane to anyone any more: calls that wait, and those to come, fail with LaneClosed. Running ones go on."""
+        with self._changed:
+            self._is_closed = True
+            while (ticket := self._waiting.take()) is not None:
+                ticket.called.set()
+
+    def close(self, *, wait_s: float) -> None:
+        """Refuse calls, wait up to wait_s seconds for those that run, then end all lanes."""
+        self.refuse()
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._idle) == len(self.lanes), timeout=max(0.0, wait_s))
+        for lane in self.lanes:
+            lane.close()
+
     def _take(self, call: StageCall, cancel: Callable[[], bool]) -> Lane:
-        with self._lock:
+        with self._changed:
+            if self._is_closed:
+                raise _closed(call)
             if self._idle:
                 return self._warmest(call.stage)
             ticket = _Ticket()
-            self._waiting.put(ticket, tenant=call.tenant, priority=call.priority)
+            self._waiting.put(ticket, tenant=call.tenant, priority=call.priority, weight=self._weights.get(call.tenant, 1))
         try:
             self._wait(ticket, call, cancel)
         except BaseException:
             self._withdraw(ticket)
             raise
-        assert ticket.lane is not None  # noqa: S101 - for the type checker: it was called
+        if ticket.lane is None:
+            raise _closed(call)
         return ticket.lane
 
     def _warmest(self, stage: str) -> Lane:
@@ -74,17 +100,22 @@ class LanePool:
 
     def _withdraw(self, ticket: _Ticket) -> None:
         """Wait no longer; a lane that was given meanwhile goes on to the next."""
-        with self._lock:
+        with self._changed:
             self._waiting.remove(ticket)
             lane = ticket.lane
         if lane is not None:
             self._give_back(lane)
 
     def _give_back(self, lane: Lane) -> None:
-        with self._lock:
+        with self._changed:
             ticket = self._waiting.take()
             if ticket is None:
                 self._idle.append(lane)
+                self._changed.notify_all()
                 return
             ticket.lane = lane
             ticket.called.set()
+
+
+def _closed(call: StageCall) -> LaneClosed:
+    return LaneClosed(f"the worker is shutting down and takes no {call.stage} any more: submit it again")

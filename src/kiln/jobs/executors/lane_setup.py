@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kiln.jobs.executors.interface import LaneKind
-
 
 @dataclass(frozen=True, kw_only=True)
 class LaneSetup:
@@ -41,7 +39,6 @@ class LaneSite:
     name: str
     """Such as cpu0."""
 
-    kind: LaneKind
     threads: int
     """How many the child may use."""
 

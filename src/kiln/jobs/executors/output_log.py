@@ -18,6 +18,9 @@ _LONGEST_LINE_BYTES: Final = 4096
 _LINES_PER_CALL: Final = 1000
 """More are counted, not kept."""
 
+_FATAL: Final = b"Fatal Python error"
+"""What the interpreter says of its own death; the stack that follows it is for the log."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
@@ -38,18 +41,18 @@ class OutputLog:
         self._owners: dict[int, Owner] = {}
         self._owner = Owner()
         self._lines = 0
-        self._last = ""
+        self._last = b""
         self._thread = threading.Thread(target=self._drain, name=f"output of {lane}", daemon=True)
         self._thread.start()
 
     def expect(self, number: int, owner: Owner) -> None:
         """Say whose output it is that follows the marker of this number."""
-        self._owners = {number: owner}
+        self._owners[number] = owner
 
     def last_words(self, *, wait_s: float) -> str:
-        """The last line that was printed, waiting up to wait_s for the output's end; "" when nothing was."""
+        """The last line of the running call, waiting up to wait_s for the output's end; "" when it printed nothing."""
         self._thread.join(timeout=wait_s)
-        return self._last
+        return self._clean(self._last)
 
     def _drain(self) -> None:
         with self._pipe:
@@ -63,13 +66,19 @@ class OutputLog:
     def _change_owner(self, number: int) -> None:
         self._tell_cut()
         self._owner = self._owners.get(number, Owner())
-        self._lines, self._last = 0, ""
+        for old in [known for known in list(self._owners) if known < number]:
+            del self._owners[old]
+        self._lines, self._last = 0, b""
 
     def _keep(self, line: bytes) -> None:
         self._lines += 1
+        if not self._last.startswith(_FATAL):
+            self._last = line
         if self._lines <= _LINES_PER_CALL:
-            self._last = scrub(line.decode(errors="replace").rstrip(), secrets=self._secrets)
-            self._write(logging.INFO, self._last)
+            self._write(logging.INFO, self._clean(line))
+
+    def _clean(self, line: bytes) -> str:
+        return scrub(line.decode(errors="replace").rstrip(), secrets=self._secrets)
 
     def _tell_cut(self) -> None:
         """Say how much a flood was cut by."""

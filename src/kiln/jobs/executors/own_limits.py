@@ -21,11 +21,20 @@ _MAXRSS_BYTES: Final = 1 if sys.platform == "darwin" else 1024
 _FORGET_PEAK: Final = "5"
 """What the kernel's documentation of /proc/pid/clear_refs says resets the peak of resident memory."""
 
+_OOM_SCORE: Final = "500"
+"""As if it held half of the machine's memory more than it does."""
+
 
 def no_core_dump() -> None:
     """Die without writing gigabytes to the disk."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def die_before_the_worker() -> None:
+    """Have Linux choose this process, not the worker, when the machine runs out of memory."""
+    with contextlib.suppress(OSError):
+        (_SELF / "oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import json
 import struct
 from typing import Any, BinaryIO, Final
 
-from kiln.errors import BackendError
+from kiln.errors import KilnError
 
 _LENGTH: Final = struct.Struct(">I")
 
@@ -16,16 +16,21 @@ LONGEST_BYTES: Final = 16 << 20
 Message = dict[str, Any]
 
 
-class WireError(BackendError):
-    """What came through the pipe is no message."""
+class WireError(KilnError):
+    """What came through the pipe is no message, or what should go through it is too long for one."""
 
 
-def send(pipe: BinaryIO, message: Message) -> None:
-    """Write one message. WireError when it is too long; OSError when nobody reads any more."""
+def encode(message: Message) -> bytes:
+    """One message as it goes through the pipe. WireError when it is too long."""
     text = json.dumps(message, separators=(",", ":")).encode()
     if len(text) > LONGEST_BYTES:
         raise WireError(f"a message of {len(text)} bytes is longer than {LONGEST_BYTES}: keep data in the store, and send references")
-    pipe.write(_LENGTH.pack(len(text)) + text)
+    return _LENGTH.pack(len(text)) + text
+
+
+def send(pipe: BinaryIO, encoded: bytes) -> None:
+    """Write what `encode` made. OSError when nobody reads any more."""
+    pipe.write(encoded)
     pipe.flush()
 
 

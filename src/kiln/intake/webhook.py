@@ -1,0 +1,40 @@
+"""Tells a stranger's server that something has happened, without being led into our own network: https, public, no redirects."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from typing import Final
+
+from kiln.errors import RefusedError
+from kiln.intake.connection import Deadline, Network, connected
+from kiln.intake.url import Resolver, Target, locate, system_resolver
+
+_SECONDS: Final = 10.0
+
+_HEADERS: Final = {"User-Agent": "kiln", "Content-Type": "application/json", "Connection": "close"}
+
+
+def check_webhook_url(url: str, *, resolve: Resolver = system_resolver) -> Target:
+    """Where a webhook would be delivered, for whoever registers one. RefusedError ("address") unless it is https to a public host.
+
+    `post_webhook` checks again: what a name leads to may have changed since.
+    """
+    return locate(url, resolve=resolve, schemes=("https",))
+
+
+def post_webhook(url: str, body: bytes, *, headers: Mapping[str, str], network: Network | None = None, within_s: float = _SECONDS) -> int:
+    """Post JSON, and say with which HTTP status it was answered; the answer itself is not read, and redirects are not followed.
+
+    `headers` are ours, such as a signature. Raises RefusedError: "address" as `check_webhook_url`, "unreachable" when there is no answer
+    within seconds.
+    """
+    network, deadline = network or Network(), Deadline.after(within_s)
+    target = locate(url, resolve=network.resolve, schemes=("https",), within_s=deadline.left_s)
+    try:
+        with connected(target, network, deadline) as connection:
+            connection.request("POST", target.path, body, {"Host": target.host_header, **_HEADERS, **headers})
+            with connection.getresponse() as response:
+                return response.status
+    except (OSError, http.client.HTTPException, ValueError):
+        raise RefusedError("the webhook's server did not answer as one should", reason="unreachable") from None
