@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -14,15 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from kiln.asset import FileRecord
-from kiln.errors import SetupError
+from kiln.errors import SetupError, is_disk_full
 
 MANIFEST: Final = "manifest.json"
 """Says that a folder is a package, and what is in it."""
 
 _ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest a zip can say: no clock enters the bytes."""
-
-_NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 class Draft:
@@ -124,7 +121,7 @@ def _explained(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if is_disk_full(error):
             raise SetupError(f"the disk is full: {target} was not written; free some space or choose another output folder") from error
         reason = error.strerror or str(error)
         raise SetupError(f"{target} cannot be written ({reason}): choose another output folder, or change its permissions") from error

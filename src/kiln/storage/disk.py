@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from kiln.errors import StorageError
+from kiln.errors import StorageError, is_disk_full
 
 DEFAULT_FLOOR_BYTES: Final = 256 << 20
 """Room that stays free: a job database on the same disk needs it to write down that it ran out."""
 
-_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IN_THE_WAY: Final = frozenset({errno.ENOTDIR, errno.EEXIST})
 
@@ -47,7 +46,7 @@ def explained(what: str) -> Iterator[None]:
         raise StorageError(f"{what} is not in the store: it was never put, or was deleted", kind="missing") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        if error.errno in _NO_SPACE:
+        if is_disk_full(error) or error.errno == errno.EFBIG:
             raise StorageError(f"the store's disk is full ({reason}): {what} was not kept; free some space", kind="full") from error
         if error.errno in _NO_RIGHT:
             raise StorageError(
