@@ -96,3 +96,27 @@ def test_unwritable_folder_says_what_to_do(locked: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(SetupError, match="choose another output folder"):
         _write(locked / "x")
+
+
+def test_what_people_laid_into_a_package_outlives_its_next_making(tmp_path: Path) -> None:
+    _write(tmp_path / "asset")
+    (tmp_path / "asset" / "work").mkdir()
+    (tmp_path / "asset" / "work" / "scene.blend").write_bytes(b"mine")
+    (tmp_path / "asset" / "maps" / "notes.txt").write_bytes(b"mine, too")
+    with new_package(tmp_path / "asset") as draft:
+        draft.write("c.txt", b"new")
+        write_manifest(draft, {"kiln": "0"})
+    held = {path.relative_to(tmp_path / "asset").as_posix() for path in (tmp_path / "asset").rglob("*") if path.is_file()}
+    assert held == {"c.txt", "manifest.json", "work/scene.blend", "maps/notes.txt"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_cannot_be_kept_in_its_place_stays_beside(tmp_path: Path) -> None:
+    _write(tmp_path / "asset")
+    (tmp_path / "asset" / "c.txt").write_bytes(b"mine")
+    with new_package(tmp_path / "asset") as draft:
+        draft.write("c.txt", b"new")
+        write_manifest(draft, {"kiln": "0"})
+    assert (tmp_path / "asset" / "c.txt").read_bytes() == b"new"
+    [aside] = tmp_path.glob(".asset-*.old")
+    assert (aside / "c.txt").read_bytes() == b"mine"

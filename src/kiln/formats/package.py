@@ -108,11 +108,16 @@ def archive_of(target: Path, part: str = "") -> Path:
 
 def _is_package(folder: Path) -> bool:
     """Whether a manifest of Kiln's lies in the folder."""
+    return "kiln" in _manifest_of(folder)
+
+
+def _manifest_of(folder: Path) -> dict[str, Any]:
+    """What the folder's manifest says; nothing where there is none that can be read."""
     try:
         found = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(found, dict) and "kiln" in found
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager
@@ -167,4 +172,26 @@ def _move_into_place(folder: Path, target: Path) -> None:
     except OSError:
         aside.replace(target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    if _own_files_kept(aside, target):
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _own_files_kept(old: Path, target: Path) -> bool:
+    """Whether all that people laid into the old package, files that its manifest does not list, lies in the new one now.
+
+    Where something stands in the way, the old folder stays, hidden beside the new one: nobody's work is deleted.
+    """
+    outputs = _manifest_of(old).get("outputs")
+    listed = {str(entry.get("name")) for entry in outputs if isinstance(entry, dict)} if isinstance(outputs, list) else set()
+    try:
+        for path in sorted(old.rglob("*")):
+            name = path.relative_to(old).as_posix()
+            if name == MANIFEST or name in listed or (path.is_dir() and not path.is_symlink()):
+                continue
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            if (target / name).exists():
+                return False
+            path.replace(target / name)
+    except OSError:
+        return False
+    return True
