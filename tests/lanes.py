@@ -43,9 +43,10 @@ def child(executor: LocalExecutor) -> int:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended; one that nobody has asked how is gone too."""
+    """Whether a process has ended; one that nobody has asked how is gone too. Until its last thread ends, its files and locks stay."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
+        states = [stat.read_text(encoding="ascii").rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return all(state in "ZX" for state in states) and len(states) <= 1
     except (FileNotFoundError, ProcessLookupError):
         return True
 
