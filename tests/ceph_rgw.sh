@@ -85,12 +85,18 @@ start_disk() {
     serve ceph-osd -c "$conf" -i 0 -f
 }
 
+ask() { # of the gateway, signed: a method, a path, and what else curl is to be told
+    curl --silent --fail --aws-sigv4 aws:amz:default:s3 --user KILNTEST:kiln-test -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+        -X "$1" "http://127.0.0.1:$port/$2" "${@:3}"
+}
+
 start_gateway() {
     serve radosgw -c "$conf" -n client.admin -f --rgw-frontends="beast endpoint=127.0.0.1:$port" --rgw-data="$here/rgw"
     curl --silent --retry 120 --retry-delay 1 --retry-connrefused --output /dev/null "http://127.0.0.1:$port"
     radosgw-admin -c "$conf" user create --uid=kiln --display-name=kiln --access-key=KILNTEST --secret=kiln-test
-    curl --silent --fail --aws-sigv4 aws:amz:default:s3 --user KILNTEST:kiln-test -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-        -X PUT "http://127.0.0.1:$port/kiln"
+    ask PUT kiln
+    ask PUT "kiln?policy=" --data '{"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::kiln/test/public/*"}]}'
 }
 
 mkdir -p "$here"/{mon,osd,mgr,rgw}

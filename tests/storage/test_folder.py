@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from kiln.errors import AlreadyStored, StorageError
 from kiln.storage import Store, open_store
 from kiln.storage.disk import FreeSpace
 from kiln.storage.folder import STALE_DRAFT_S, FolderBucket
+from kiln.storage.sweep import sweep
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="links and signals as POSIX has them")
 
@@ -57,6 +60,7 @@ def test_a_put_leaves_no_draft(store: Store, root: Path) -> None:
 
 STOPPED = """
 import sys
+import threading
 from pathlib import Path
 from kiln.storage import open_store
 
@@ -204,11 +208,75 @@ def test_a_pipe_in_place_of_a_content_does_not_hang_the_reader(store: Store, roo
 
 
 @POSIX
-def test_the_area_itself_cannot_be_a_link(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["objects/a@/a", "objects/a@"])
+def test_a_link_is_neither_copied_nor_swept(store: Store, root: Path, tmp_path: Path, link: str) -> None:
+    store.put("a", b"inside")
+    (root / link).rename(tmp_path / "outside")
+    (root / link).symlink_to(tmp_path / "outside")
+    assert kind_of(store.copy, "a", "b") == "forbidden"
+    if link.endswith("@"):
+        store.put("f/b", b"swept")
+        assert sweep(store, ["f"], older_than=2.0**32, needed=lambda _: ()).trashed == ("f/b",)
+    assert not store.exists("b")
+    assert (tmp_path / "outside").exists()
+
+
+@POSIX
+def test_a_second_name_that_somebody_gave_a_file_outside_is_not_taken_for_the_content(store: Store, root: Path, tmp_path: Path) -> None:
+    store.put("a", b"content")
+    (tmp_path / "secret").write_bytes(b"SECRETS")  # as long as the content
+    (root / "objects/a@/a").unlink()
+    os.link(tmp_path / "secret", root / "objects/a@/a")
+    assert kind_of(store.get, "a") == "damaged"
+    assert kind_of(next, store.stream("a", stop=3)) == "damaged"
+
+
+@POSIX
+@pytest.mark.parametrize("area", ["objects", "drafts", "private"])
+def test_an_area_itself_cannot_be_a_link(root: Path, tmp_path: Path, area: str) -> None:
     root.mkdir()
     (tmp_path / "elsewhere").mkdir()
-    (root / "objects").symlink_to(tmp_path / "elsewhere")
+    (root / area).symlink_to(tmp_path / "elsewhere")
     assert kind_of(open_store, str(root)) == "forbidden"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+KILLED_COPYING = """
+import os, signal, sys
+from pathlib import Path
+from kiln.storage import open_store
+from kiln.storage.sweep import sweep
+
+store, steps, die_at = open_store(sys.argv[1], floor_bytes=0), [0], int(sys.argv[2])
+
+def dying(real):
+    def call(*arguments, **named):
+        steps[0] += 1
+        if steps[0] == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **named)
+    return call
+
+for owner, name in ((os, "link"), (os, "fsync"), (Path, "rename"), (Path, "mkdir")):
+    setattr(owner, name, dying(getattr(owner, name)))
+sweep(store, ["blobs"], older_than=2.0**32, needed=lambda _: ())
+print("swept", flush=True)
+"""
+
+
+@POSIX
+def test_a_sweep_killed_at_any_step_leaves_every_content_whole_somewhere(root: Path) -> None:
+    store, key = open_store(str(root), floor_bytes=0), f"blobs/aa/{'a' * 64}"
+    for die_at in range(1, 100):
+        store.put(key, b"content")
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED_COPYING, str(root), str(die_at)], capture_output=True, env=environment(), timeout=60, check=False
+        )
+        assert store.get(key) == b"content"  # from its place, or from the trash
+        if done.stdout:
+            break
+        assert done.returncode == -9, done.stderr
+    assert 5 < die_at < 30
 
 
 def test_the_folder_may_be_a_link_of_the_users_choice(root: Path, tmp_path: Path) -> None:
@@ -296,3 +364,24 @@ def test_a_file_in_the_way_is_said(tmp_path: Path) -> None:
     for place in ("file", "file/store"):
         with pytest.raises(StorageError, match="a file is where the store needs a folder"):
             open_store(str(tmp_path / place))
+
+
+def test_a_put_is_not_disturbed_by_others_who_put_and_delete_the_same(root: Path) -> None:
+    """Sweeps delete what jobs put again in that very moment."""
+    stop = threading.Event()
+
+    def delete() -> None:
+        mine = open_store(str(root), floor_bytes=0)
+        while not stop.is_set():
+            mine.delete("a")
+
+    stores = [open_store(str(root), floor_bytes=0) for _ in range(2)]
+    deleter = threading.Thread(target=delete)
+    deleter.start()
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            done = pool.map(lambda store: [store.put("a", b"content").size for _ in range(200)], stores)
+            assert [set(sizes) for sizes in done] == [{7}, {7}]
+    finally:
+        stop.set()
+        deleter.join(60)

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -102,6 +103,37 @@ def test_of_many_clients_one_wins() -> None:
     won = int(store.get(key).split()[1])
     store.delete(key)
     assert sorted([*lost, won]) == list(range(6))
+
+
+def test_what_may_be_seen_by_all_has_a_plain_url_and_nothing_else_does() -> None:
+    """The bucket's policy is the one that docs/storage.md shows."""
+    place, _, options = S3.partition("?")
+    prefix = place.removeprefix("s3://")
+    public = f"{parse_qs(options)['endpoint'][0]}/{prefix}"
+    store, name = open_store(S3, public_url=public), uuid.uuid4().hex
+    store.put(f"public/{name}.png", b"picture", media_type="image/png")
+    store.put(f"uploads/{name}.png", b"private", media_type="image/png")
+    try:
+        url = store.url(f"public/{name}.png", ttl_s=60)
+        assert url == f"{public}/public/{name}.png"
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the address is the tester's own
+            assert (answer.read(), answer.headers["Content-Type"]) == (b"picture", "image/png")
+        assert status(f"{public}/uploads/{name}.png") == 403
+        assert status(f"{public}/public/") in (403, 404)
+        assert status(store.url(f"uploads/{name}.png", ttl_s=60)) == 200
+    finally:
+        for folder in ("public", "uploads"):
+            store.delete(f"{folder}/{name}.png")
+
+
+def test_parts_of_a_long_content_come_alone(store: Store) -> None:
+    key, data = f"test/{uuid.uuid4().hex}", os.urandom(9 << 20)
+    store.put(key, data)
+    try:
+        assert b"".join(store.stream(key)) == data
+        assert b"".join(store.stream(key, start=5 << 20, stop=(5 << 20) + 7)) == data[5 << 20 : (5 << 20) + 7]
+    finally:
+        store.delete(key)
 
 
 def test_a_long_content_goes_up_in_one_put_and_comes_back(store: Store) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -14,6 +15,7 @@ from kiln.storage import Store, connect, objects, open_store
 from s3_server import Bucket, Fault, s3_server
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - Amazon's own example
+Reading = Callable[[Store, str], bytes]
 META = "x-amz-meta-sha256"
 
 
@@ -107,6 +109,75 @@ def test_a_put_whose_answer_is_lost_is_put_once(store: Store, bucket: Bucket, st
     bucket.faults = [Fault(method="PUT", times=1, status=status, after_doing=after_doing)]
     assert store.put("a", b"content").size == 7
     assert store.get("a") == b"content"
+
+
+@pytest.mark.parametrize("size", [7, 9 << 20])
+def test_a_put_that_breaks_off_halfway_is_put_whole_and_leaves_nothing_else(store: Store, bucket: Bucket, size: int) -> None:
+    data = os.urandom(size)
+    bucket.faults = [Fault(method="PUT", times=2, halfway=True)]
+    store.put("a", data)
+    assert bucket.objects["kiln/one/a"][0] == data
+    assert list(bucket.objects) == ["kiln/one/a"]
+    assert not any("upload" in line for line in bucket.asked)  # no parts, so nothing is left over that would have to be cleaned
+
+
+def open_all(store: Store, key: str) -> bytes:
+    with store.open(key) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("read", [Store.get, lambda store, key: b"".join(store.stream(key)), open_all])
+@pytest.mark.parametrize("fault", [Fault(method="GET", times=2, halfway=True), Fault(method="GET", times=2, status=503)])
+def test_a_read_that_breaks_off_halfway_is_gone_on_with(store: Store, bucket: Bucket, read: Reading, fault: Fault) -> None:
+    data = os.urandom(9 << 20)
+    store.put("a", data)
+    bucket.faults = [replace(fault)]
+    assert read(store, "a") == data
+    assert bucket.faults[0].times == 0
+
+
+def test_parts_are_asked_for_as_parts(store: Store, bucket: Bucket) -> None:
+    data = os.urandom(9 << 20)
+    store.put("a", data)
+    bucket.asked.clear()
+    assert b"".join(store.stream("a", start=5, stop=12)) == data[5:12]
+    assert len(bucket.asked) == 2  # a look at what is there, and the bytes
+    parts = store.stream("a")
+    assert next(parts) == data[: 4 << 20]  # long before the whole is here
+
+
+def test_a_damaged_content_is_never_handed_out_to_its_end(store: Store, bucket: Bucket) -> None:
+    data = os.urandom(9 << 20)
+    store.put("a", data)
+    _, headers = bucket.objects["kiln/one/a"]
+    bucket.objects["kiln/one/a"] = (b"X" + data[1:], headers)
+    parts = store.stream("a")
+    given = next(parts) + next(parts)
+    told(next, parts, kind="damaged")
+    assert len(given) < len(data)
+
+
+def test_a_content_that_is_replaced_while_it_is_read_is_noticed(store: Store, bucket: Bucket) -> None:
+    data = os.urandom(9 << 20)
+    store.put("a", data)
+    parts = store.stream("a", start=1)
+    next(parts)
+    bucket.objects["kiln/one/a"] = (data[::-1], bucket.objects["kiln/one/a"][1])
+    assert "replaced while it was read" in told(next, parts, kind="damaged")
+
+
+def test_a_content_that_is_too_long_for_one_put_is_refused_before_it_fills_the_disk(
+    store: Store, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        def read(self, size: int = -1) -> bytes:
+            return b"x" * size
+
+    monkeypatch.setattr(objects, "MAX_CONTENT_BYTES", 3 << 20)
+    assert store.put("fits", b"x" * (3 << 20)).size == 3 << 20
+    with pytest.raises(InputError, match=r"more than 0\.00292969 GiB, which is all that an object store takes at once"):
+        store.put("a", Endless())  # type: ignore[arg-type]
+    assert list(store.keys()) == ["fits"]
 
 
 def test_a_conflict_of_two_writers_is_settled_by_trying_again(store: Store, bucket: Bucket) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import pytest
 
 from kiln.errors import InputError, StorageError
 from kiln.storage import Store
-from kiln.storage.record import AssetRecord, read_record
+from kiln.storage.blobs import blob_key
+from kiln.storage.record import AssetFile, AssetRecord, read_record
 from kiln.storage.shelf import Shelf
-from kiln.storage.stored import Stored
 from kiln.storage.sweep import sweep
 from stores import KINDS, new_store
 
@@ -96,6 +96,116 @@ def test_files_that_are_alike_are_kept_once(shelf: Shelf) -> None:
     add(shelf, 0)
     add(shelf, 1)
     assert len(list(shelf.store.keys("assets/files"))) == 3
+
+
+def stored(shelf: Shelf, **files: bytes) -> list[AssetFile]:
+    """Contents as a job leaves them in the store."""
+    made = []
+    for name, data in files.items():
+        sha256 = hashlib.sha256(data).hexdigest()
+        kept = shelf.store.put(blob_key(sha256), data)
+        made.append(AssetFile(name=f"{name}.glb", key=kept.key, sha256=sha256, size=kept.size))
+    return made
+
+
+def test_a_jobs_files_go_onto_the_shelf_where_they_lie(shelf: Shelf) -> None:
+    made = shelf.add_stored(stored(shelf, b=b"two", a=b"one"), name="knight", created=NOON, token="0job0001", tenant="studio")  # noqa: S106
+    assert [file.name for file in made.files] == ["a.glb", "b.glb"]
+    assert {file.name: shelf.read(file) for file in made.files} == {"a.glb": b"one", "b.glb": b"two"}
+    assert list(shelf.store.keys("assets/files")) == []
+    again = shelf.add_stored(made.files, name="knight", created=NOON, token="0job0001", tenant="studio")  # noqa: S106 - no password
+    assert (again, len(shelf.search(tenant="studio").assets)) == (made, 1)
+    assert shelf.sweep(older_than=LATER, folders=["blobs"]).trashed == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"key": f"blobs/aa/{'a' * 64}"}, "a.glb is not in the store"),
+        ({"sha256": "0" * 64}, "another content"),
+        ({"size": 9}, "another content"),
+    ],
+)
+def test_what_is_not_there_as_it_is_said_does_not_go_onto_the_shelf(shelf: Shelf, change: dict[str, object], message: str) -> None:
+    (file,) = stored(shelf, a=b"one")
+    with pytest.raises(InputError, match=message):
+        shelf.add_stored([file.model_copy(update=change)], name="knight", created=NOON)
+    assert shelf.search().assets == ()
+
+
+def test_a_content_that_was_swept_before_its_record_was_written_comes_back(store: Store) -> None:
+    class Late(Store):
+        def put(self, key: str, content: object, **given: object) -> object:  # type: ignore[override]
+            if key.startswith("assets/records/"):
+                assert len(Shelf(store).sweep(older_than=LATER, folders=["blobs"]).trashed) == 1
+            return store.put(key, content, **given)  # type: ignore[arg-type]
+
+    shelf = Shelf(Late(store._bucket, link=store._link))
+    files = stored(Shelf(store), a=b"one")
+    made = shelf.add_stored(files, name="knight", created=NOON)
+    assert store.lies_at(files[0].key)
+    assert shelf.get(made.id) == made
+
+
+def test_a_record_whose_content_was_deleted_for_good_meanwhile_does_not_stay(store: Store) -> None:
+    class Late(Store):
+        def put(self, key: str, content: object, **given: object) -> object:  # type: ignore[override]
+            if key.startswith("assets/records/"):
+                store.delete(files[0].key)
+            return store.put(key, content, **given)  # type: ignore[arg-type]
+
+    shelf = Shelf(Late(store._bucket, link=store._link))
+    files = stored(Shelf(store), a=b"one")
+    with pytest.raises(InputError, match="put it there again"):
+        shelf.add_stored(files, name="knight", created=NOON)
+    assert shelf.search().assets == ()
+
+
+@pytest.mark.parametrize("other", ["studio2", "Studio", "local", "con", "a.b", "x" * 64])
+def test_a_tenants_assets_are_nobody_elses(shelf: Shelf, other: str) -> None:
+    mine, theirs = add(shelf, 0, tenant="studio"), add(shelf, 1, tenant=other)
+    assert shelf.search(tenant="studio").assets == (mine,)
+    assert shelf.search("asset", tenant=other).assets == (theirs,)
+    assert shelf.get(theirs.id, tenant=other).tenant == other
+    for call in (shelf.get, shelf.remove):
+        with pytest.raises(InputError, match="no asset"):
+            call(theirs.id, tenant="studio")
+    assert shelf.live_keys() == mine.keys | theirs.keys
+    shelf.remove(theirs.id, tenant=other)
+    assert (shelf.search(tenant=other).assets, shelf.search(tenant="studio").assets) == ((), (mine,))
+
+
+@pytest.mark.parametrize("tenant", ["", "../x", "a b", "-a", "x" * 65, "a\n"])
+def test_what_is_no_tenant_has_no_assets(shelf: Shelf, tenant: str) -> None:
+    with pytest.raises(InputError, match="tenant"):
+        add(shelf, tenant=tenant)
+    assert shelf.search(tenant=tenant).assets == ()
+
+
+def test_a_record_laid_into_anothers_folder_is_not_shown(shelf: Shelf) -> None:
+    made = add(shelf, tenant="studio")
+    (key,) = shelf.store.keys("assets/tenants")
+    add(shelf, 1, tenant="rival")
+    (rivals,) = set(shelf.store.keys("assets/tenants")) - {key}
+    shelf.store.copy(key, rivals, instead=True)
+    assert shelf.search(tenant="rival").assets == ()
+    assert len(shelf.search("asset", tenant="rival").damaged) == 1
+    assert made == shelf.get(made.id, tenant="studio")
+
+
+def test_a_second_search_opens_only_what_it_shows(shelf: Shelf) -> None:
+    for number in range(12):
+        add(shelf, number, prompt="dragon" if number == 5 else "tree")
+    opened, real = [], shelf.store._bucket.open
+    shelf.store._bucket.open = lambda key: opened.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]
+    assert len(shelf.search("dragon").assets) == 1
+    assert len(opened) == 12
+    assert [record.prompt for record in shelf.search("dragon").assets] == ["dragon"]
+    assert len(opened) == 13
+    assert shelf.search("zebra").assets == ()
+    assert len(opened) == 13
+    shelf.remove(shelf.search("dragon").assets[0].id)
+    assert shelf.search("dragon").assets == ()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +299,9 @@ def test_what_is_needed_again_comes_back_from_the_trash(shelf: Shelf) -> None:
     assert shelf.sweep(older_than=LATER, keep=lambda: {orphan}).restored == (orphan,)
     assert shelf.store.get(orphan) == b"picture"
     assert shelf.store.head(orphan).media_type == "image/png"
-    assert list(shelf.store.keys("trash")) == []
+    assert shelf.sweep(older_than=LATER, keep=lambda: {orphan}).deleted == ()
+    assert list(shelf.store.keys("trash")) == []  # until their time is over, what came back is in both places
+    assert shelf.store.get(orphan) == b"picture"
 
 
 def test_a_record_written_between_mark_and_sweep_loses_nothing(shelf: Shelf) -> None:
@@ -247,10 +359,10 @@ def test_an_asset_whose_record_was_never_written_is_not_there_and_leaves_no_room
 def test_another_content_under_a_key_that_is_in_the_trash_does_not_stop_a_sweep(shelf: Shelf) -> None:
     for content in (b"first", b"second"):
         shelf.store.put("uploads/a", content)
-        assert sweep(shelf.store, ["uploads"], older_than=LATER, live=frozenset).trashed == ("uploads/a",)
+        assert sweep(shelf.store, ["uploads"], older_than=LATER, needed=lambda _: ()).trashed == ("uploads/a",)
     assert shelf.store.get("trash/uploads/a") == b"second"
     shelf.store.put("uploads/a", b"third")
-    sweep(shelf.store, ["uploads"], older_than=0.0, live=lambda: {"uploads/a"})
+    sweep(shelf.store, ["uploads"], older_than=0.0, needed=lambda _: {"uploads/a"})
     assert shelf.store.get("uploads/a") == b"third"
 
 
@@ -258,15 +370,15 @@ def test_a_sweep_that_dies_after_moving_is_mended_by_the_next(shelf: Shelf) -> N
     needed = shelf.keep(b"picture", media_type="image/png")
     answers: list[set[str]] = [set()]
 
-    def live() -> set[str]:
+    def live(keys: Collection[str]) -> set[str]:
         if not answers:
             raise KeyboardInterrupt
         return answers.pop()
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(shelf.store, ["assets/files"], older_than=LATER, live=live)
+        sweep(shelf.store, ["assets/files"], older_than=LATER, needed=live)
     assert list(shelf.store.keys()) == [f"trash/{needed}"]
-    assert sweep(shelf.store, ["assets/files"], older_than=LATER, live=lambda: {needed}).restored == (needed,)
+    assert sweep(shelf.store, ["assets/files"], older_than=LATER, needed=lambda _: {needed}).restored == (needed,)
     assert shelf.store.get(needed) == b"picture"
 
 
@@ -274,12 +386,15 @@ def test_one_damaged_content_in_the_trash_keeps_no_other_from_coming_back(shelf:
     keys = [shelf.keep(data, media_type="image/png") for data in (b"one", b"two", b"three")]
     shelf.sweep(older_than=LATER)
     shelf.store.put(keys[1], b"two")  # put again since
-    shelf.store.delete(f"trash/{keys[0]}")
     bucket = shelf.store._bucket
-    damaged = Stored(key=f"trash/{keys[0]}", sha256="0" * 64, size=3)
-    real = bucket.open
-    bucket.open = lambda key: (damaged, io.BytesIO(b"ONE")) if key == damaged.key else real(key)  # type: ignore[method-assign]
-    shelf.store.put(damaged.key, b"ONE")
+    real = bucket.copy
+
+    def copy(key: str, to: str, *, instead: bool) -> None:
+        if key == f"trash/{keys[0]}":
+            raise StorageError(f"{key} is damaged", kind="damaged")
+        real(key, to, instead=instead)
+
+    bucket.copy = copy  # type: ignore[method-assign]
     with pytest.raises(StorageError, match="damaged"):
         shelf.sweep(older_than=0.0, keep=lambda: set(keys))
     assert (shelf.store.get(keys[1]), shelf.store.get(keys[2])) == (b"two", b"three")

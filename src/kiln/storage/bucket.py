@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from kiln.storage.stored import Listed, Stored
@@ -10,6 +10,11 @@ from kiln.storage.stored import Listed, Stored
 
 class Bucket(Protocol):
     """Keeps contents under valid keys, each put once. Every method raises StorageError, whose kind says what went wrong."""
+
+    @property
+    def readers(self) -> int:
+        """How many contents are best asked for at once, because each answer is waited for."""
+        ...
 
     def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Keep all that the source gives, or nothing, together with its SHA-256.
@@ -31,8 +36,16 @@ class Bucket(Protocol):
         """At most `limit` keys in the folder `prefix` ("" is all) that come after `after`, sorted."""
         ...
 
-    def copy(self, key: str, to: str) -> None:
-        """Keep the content under another key too; nothing, or nothing that matters, may be there."""
+    def read(self, stored: Stored, *, start: int, stop: int) -> Iterator[bytes]:
+        """Of what `head` has found, the bytes from `start` to before `stop`, which are there, in parts of some MiB.
+
+        Nothing is opened before the first part is asked for. A folder verifies each part. An object store compares a whole content with its
+        SHA-256 before it hands out the last part; for less than the whole its own word has to do.
+        """
+        ...
+
+    def copy(self, key: str, to: str, *, instead: bool) -> None:
+        """Keep the content under another key too, `instead` of what is there; or else as `create` does."""
         ...
 
     def delete(self, key: str) -> None:
@@ -41,4 +54,8 @@ class Bucket(Protocol):
 
     def check_room(self) -> None:
         """Raise kind "full" when nothing more would be kept; a service admits no job then."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what writers who died have left, long enough ago."""
         ...

@@ -123,7 +123,7 @@ def _s3_connector(bucket: str, prefix: str, options: dict[str, str]) -> Callable
     from obstore.store import S3Store
 
     endpoint = options.get("endpoint") or settings.s3_endpoint()
-    given: Any = options | ({"endpoint": endpoint} if endpoint else {})
+    given: Any = options | ({"endpoint": endpoint} if endpoint else {}) | settings.s3_credentials()
 
     def connect(timeout_s: float) -> Any:
         client: Any = {

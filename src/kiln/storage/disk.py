@@ -15,6 +15,9 @@ from kiln.errors import StorageError, is_disk_full
 DEFAULT_FLOOR_BYTES: Final = 256 << 20
 """Room that stays free: a job database on the same disk needs it to write down that it ran out."""
 
+_ROOM_ABOVE: Final = 4
+"""A job is admitted while a quarter of the floor is free above it: 64 MiB, as a large package has."""
+
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IN_THE_WAY: Final = frozenset({errno.ENOTDIR, errno.EEXIST})
 
@@ -35,6 +38,10 @@ class FreeSpace:
                 f"{self._floor >> 20:,} MiB; free some space, or delete old assets with `kiln assets rm`",
                 kind="full",
             )
+
+    def check_room(self) -> None:
+        """StorageError of kind "full" a little above the floor: a job that is admitted now is to find room for what it makes."""
+        self.check(self._floor // _ROOM_ABOVE)
 
 
 @contextmanager

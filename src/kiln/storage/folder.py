@@ -1,7 +1,7 @@
 """A folder as a bucket: durable, atomic, and safe beside what others put into it.
 
     objects/uploads/7f3a.png@/7f3a.png    the content
-    objects/uploads/7f3a.png@/@.json      its record: key, SHA-256, size, media type
+    objects/uploads/7f3a.png@/@.json      its record: key, SHA-256, size, media type, and a SHA-256 for each MiB
     drafts/...                            what is being written, or thrown away
 
 Content and record are written into a folder of their own in drafts/, synced, and renamed to their place: a folder cannot be renamed onto
@@ -13,7 +13,8 @@ fsync, and what must stand around it for these three is the whole of this file. 
 
 from __future__ import annotations
 
-import json
+import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -21,13 +22,15 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, ClassVar, Final
 
 from kiln.errors import AlreadyStored, StorageError
-from kiln.storage.digest import check_digest, copy_hashed, is_sha256, sha256_of
+from kiln.storage.digest import PIECE_BYTES, check_digest, copy_hashed, piece_digest, sha256_of
 from kiln.storage.disk import FreeSpace, explained, make_folder, sync_folder
+from kiln.storage.folder_record import MAX_RECORD_BYTES, FolderRecord, read_record
 from kiln.storage.stored import Listed, Stored
 
 STALE_DRAFT_S: Final = 24 * 3600.0
@@ -38,7 +41,12 @@ _RECORD: Final = "@.json"
 _MODES: Final = {"private": 0o700, "drafts": 0o700}
 """Folders that only their owner may look into: secrets come by on their way."""
 
-_MAX_RECORD_BYTES: Final = 1 << 16
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOSYS})
+"""How a file system says that it gives no file a second name, or this one no more of them."""
+
+_TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+"""How a system says that there was a folder in the place, which may be gone by now."""
+
 _RACES: Final = 8
 """How often a put is tried again because the other content was deleted in that very moment."""
 
@@ -49,6 +57,8 @@ _Identity = tuple[int, int, int]
 class FolderBucket:
     """Contents below one folder, which is made when it is not there."""
 
+    readers: ClassVar[int] = 1
+
     def __init__(self, root: Path, *, area: str = "objects", free: FreeSpace) -> None:
         with explained(str(root)):
             root.mkdir(parents=True, exist_ok=True)
@@ -58,7 +68,7 @@ class FolderBucket:
                 self._refuse_link(folder)
                 folder.mkdir(mode=_MODES.get(folder.name, 0o777), exist_ok=True)
         self._free = free
-        self._sweep_drafts()
+        self.tidy()
 
     def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Write, sync, rename; see Bucket.create."""
@@ -73,13 +83,29 @@ class FolderBucket:
     def head(self, key: str) -> Stored:
         """Read its record."""
         with explained(key):
-            return self._known(key)
+            return self._known(key).stored
 
     def open(self, key: str) -> tuple[Stored, BinaryIO]:
         """Read its record and open its content."""
         with explained(key):
-            stored = self._known(key)
+            stored = self._known(key).stored
             return stored, _open_file(self._place(key) / _name(key))
+
+    def read(self, stored: Stored, *, start: int, stop: int) -> Iterator[bytes]:
+        """Read the pieces the bytes are in, and compare each with its digest before it is handed out."""
+        key = stored.key
+        with explained(key):
+            record = self._known(key)
+            with _open_file(self._place(key) / _name(key)) as file:
+                if record.pieces is None:
+                    check_digest(key, found=sha256_of(file), expected=record.stored.sha256)
+                for begin in range(start - start % PIECE_BYTES, stop, PIECE_BYTES):
+                    file.seek(begin)
+                    piece = file.read(PIECE_BYTES)
+                    if record.pieces is not None:
+                        expected = piece_digest(record.pieces, begin // PIECE_BYTES)
+                        check_digest(key, found=hashlib.sha256(piece).hexdigest(), expected=expected)
+                    yield piece[max(start - begin, 0) : stop - begin]
 
     def list(self, prefix: str, *, after: str, limit: int) -> Sequence[Listed]:
         """Walk the folders in the order of keys."""
@@ -90,11 +116,20 @@ class FolderBucket:
                 self._refuse_link(folder)
             return list(islice(self._walk(folder, f"{prefix}/" if prefix else "", after), limit))
 
-    def copy(self, key: str, to: str) -> None:
-        """Put what is there, with what its record says; a damaged content is refused."""
-        stored, file = self.open(key)
-        with file:
-            self.create(to, file, media_type=stored.media_type, expected=stored.sha256)
+    def copy(self, key: str, to: str, *, instead: bool) -> None:
+        """Give the file a second name, with a record of its own: it takes no room, so a sweep also works on a full disk."""
+        draft = self._drafts / uuid.uuid4().hex
+        try:
+            with explained(key):
+                record = self._linked(draft, key, to)
+                if instead:
+                    self.delete(to)
+                if record is None:
+                    self._copy_bytes(key, to)
+                else:
+                    self._publish(draft, record.stored)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     def delete(self, key: str) -> None:
         """Rename it out of the way at once, then remove it."""
@@ -111,22 +146,53 @@ class FolderBucket:
     def check_room(self) -> None:
         """Look how much of the disk is free."""
         with explained("the store"):
-            self._free.check()
+            self._free.check_room()
+
+    def tidy(self) -> None:
+        """Remove what processes that died have left half-written, after a day."""
+        for name in _entries(self._drafts):
+            draft = self._drafts / name
+            if _age_s(draft) > STALE_DRAFT_S:
+                shutil.rmtree(draft, ignore_errors=True)
 
     def _write(self, draft: Path, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Content and record in the draft's folder, on the disk."""
         draft.mkdir()
         with (draft / _name(key)).open("xb") as content, (draft / _RECORD).open("xb") as record:
-            digest, size = copy_hashed(source, content, before_chunk=self._free.check)
+            hashed = copy_hashed(source, content, before_chunk=self._free.check)
             if expected is not None:
-                check_digest(key, found=digest, expected=expected)
-            stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
-            record.write(_record_bytes(stored))
+                check_digest(key, found=hashed.sha256, expected=expected)
+            stored = Stored(key=key, sha256=hashed.sha256, size=hashed.size, media_type=media_type)
+            record.write(FolderRecord(stored=stored, pieces=hashed.pieces).as_bytes())
             for file in (content, record):  # both are written before either is waited for: the disk then often takes them together
                 file.flush()
                 os.fsync(file.fileno())
         sync_folder(draft)
         return stored
+
+    def _linked(self, draft: Path, key: str, to: str) -> FolderRecord | None:
+        """The other key's record, beside the same file in the draft's folder; None where the file system knows no second names."""
+        known = self._known(key)
+        record = FolderRecord(stored=replace(known.stored, key=to), pieces=known.pieces)
+        draft.mkdir()
+        with _open_file(self._place(key) / _name(key)):  # refuses links
+            try:
+                os.link(self._place(key) / _name(key), draft / _name(to), follow_symlinks=False)
+            except OSError as error:
+                if error.errno in _NO_LINKS:
+                    return None
+                raise
+        with (draft / _RECORD).open("xb") as file:
+            file.write(record.as_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(draft)
+        return record
+
+    def _copy_bytes(self, key: str, to: str) -> None:
+        stored, file = self.open(key)
+        with file:
+            self.create(to, file, media_type=stored.media_type, expected=stored.sha256)
 
     def _publish(self, draft: Path, stored: Stored) -> Stored:
         """Rename the draft to its place; what is there already stays, and is good if it is the same."""
@@ -134,8 +200,8 @@ class FolderBucket:
         for _ in range(_RACES):
             try:
                 draft.rename(place)
-            except OSError:
-                if not place.is_dir():
+            except OSError as error:
+                if error.errno not in _TAKEN and not place.is_dir():
                     raise
             else:
                 sync_folder(place.parent)
@@ -161,7 +227,7 @@ class FolderBucket:
     def _whole(self, given: Stored) -> Stored | None:
         """What is there if it is the same, None when it is damaged or gone."""
         try:
-            there = self._record(given.key)
+            there = self._record(given.key).stored
             if there.sha256 != given.sha256:
                 raise AlreadyStored(f"another content is stored as {given.key}: contents are never replaced; put it under a key of its own")
             with _open_file(self._place(given.key) / _name(given.key)) as file:
@@ -190,21 +256,20 @@ class FolderBucket:
         self._refuse_link(folder / f"{name}{_MARK}")
         return folder / f"{name}{_MARK}"
 
-    def _record(self, key: str) -> Stored:
+    def _record(self, key: str) -> FolderRecord:
         """What was written beside the content. FileNotFoundError when nothing was."""
         with _open_file(self._place(key) / _RECORD) as file:
-            data = file.read(_MAX_RECORD_BYTES)
-        stored = _read_record(data)
-        if stored is None or stored.key != key:  # on a file system that ignores case, A finds what was put under a
+            record = read_record(file.read(MAX_RECORD_BYTES))
+        if record is None or record.stored.key != key:  # on a file system that ignores case, A finds what was put under a
             raise StorageError(f"the record of {key} is damaged: delete it and make it again, or restore a backup", kind="damaged")
-        return stored
+        return record
 
-    def _known(self, key: str) -> Stored:
+    def _known(self, key: str) -> FolderRecord:
         """Its record, which the content fits by its length. FileNotFoundError when nothing was put."""
-        stored = self._record(key)
-        if _size(self._place(key)) not in (stored.size, None):
+        record = self._record(key)
+        if _size(self._place(key)) not in (record.stored.size, None):
             raise StorageError(f"{key} is damaged, it is not as long as it was: put it again, or restore a backup", kind="damaged")
-        return stored
+        return record
 
     def _walk(self, folder: Path, prefix: str, after: str) -> Iterator[Listed]:
         """Contents below the folder, in the order of their keys."""
@@ -220,13 +285,6 @@ class FolderBucket:
         if path.is_symlink():
             inside = path.relative_to(self._root).as_posix()
             raise StorageError(f"{inside} in the store is a symbolic link, which is never followed: remove it", kind="forbidden")
-
-    def _sweep_drafts(self) -> None:
-        """Remove what processes that died have left."""
-        for name in _entries(self._drafts):
-            draft = self._drafts / name
-            if _age_s(draft) > STALE_DRAFT_S:
-                shutil.rmtree(draft, ignore_errors=True)
 
 
 def _identity(folder: Path) -> _Identity | None:
@@ -254,21 +312,6 @@ def _name(key: str) -> str:
     return key.rsplit("/", 1)[-1]
 
 
-def _record_bytes(stored: Stored) -> bytes:
-    return json.dumps({"key": stored.key, "sha256": stored.sha256, "size": stored.size, "media_type": stored.media_type}, indent=1).encode()
-
-
-def _read_record(data: bytes) -> Stored | None:
-    """What a record says; None when it is damaged."""
-    try:
-        found: Any = json.loads(data)
-        stored = Stored(key=found["key"], sha256=found["sha256"], size=found["size"], media_type=found["media_type"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    sound = isinstance(stored.key, str) and is_sha256(stored.sha256) and type(stored.size) is int and isinstance(stored.media_type, str)
-    return stored if sound else None
-
-
 def _open_file(path: Path) -> BinaryIO:
     """A plain file. StorageError for a link, a pipe or a folder that somebody put in its place."""
     if not stat.S_ISREG(path.lstat().st_mode):  # before it is opened: opening a pipe would wait for a writer
@@ -292,10 +335,10 @@ def _sort_name(name: str) -> str:
 
 def _listed(place: Path, key: str) -> Iterator[Listed]:
     try:
-        found = (place / _name(key)).lstat()
+        content, record = (place / _name(key)).lstat(), (place / _RECORD).lstat()
     except FileNotFoundError:  # deleted since its folder was read
         return
-    yield Listed(key=key, size=found.st_size, modified=found.st_mtime)
+    yield Listed(key=key, size=content.st_size, modified=record.st_mtime)  # the content may be another key's, too
 
 
 def _age_s(path: Path) -> float:

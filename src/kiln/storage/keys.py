@@ -11,6 +11,9 @@ MAX_KEY_BYTES: Final = 512
 MAX_PART_BYTES: Final = 200
 """Of one part between slashes: file systems take 255, and the folder store adds to it."""
 
+TRASH: Final = "trash"
+"""The folder for what a sweep has taken away and may bring back."""
+
 _PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+-]*")
 _WINDOWS_DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -34,6 +37,11 @@ def check_prefix(prefix: str) -> str:
     """A folder of keys without its last slash; "" is the whole store. InputError when no key could begin so."""
     folder = prefix.removesuffix("/")
     return check_key(folder) if folder else ""
+
+
+def trash_key(key: str) -> str:
+    """Where a content lies while it is in the trash; longer than a key may be where the content's own is very long."""
+    return f"{TRASH}/{key}"
 
 
 def _is_part(part: str) -> bool:

@@ -7,15 +7,17 @@ of two writers wins. That bounds a content to 5 GiB, and the file is mapped, not
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import islice
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, ClassVar, Final, TypeVar
 
 from kiln.errors import AlreadyStored, InputError, StorageError, StorageFault
 from kiln.storage.digest import check_digest, copy_hashed, is_sha256
@@ -35,11 +37,17 @@ _SLOWEST_BYTES_PER_S: Final = 1 << 20
 """A link slower than this counts as broken."""
 
 _SMALL_BYTES: Final = 8 << 20
+_PART_BYTES: Final = 4 << 20
+"""Of a content that is handed on while it is read: so much memory each reader takes."""
+
 _PAUSES_S: Final = (0.2, 0.8, 2.0)
 """Between attempts to put or delete: obstore itself repeats no such request when its answer was lost."""
 
 _GIVE_UP_S: Final = 60.0
 """No attempt starts later than this after the first one."""
+
+_PASSING: Final[tuple[StorageFault, ...]] = ("unavailable", "missing")
+"""Failures after which it is tried again; "missing" is a writer's conflict with one who deletes, and a reader's end."""
 
 _DIGEST: Final = "sha256"
 _FULL: Final = ("507", "QuotaExceeded")
@@ -55,6 +63,8 @@ _CURES: Final[dict[StorageFault, str]] = {
 class ObjectBucket:
     """Contents in an obstore store. `connect` makes one whose requests may take so many seconds."""
 
+    readers: ClassVar[int] = 16
+
     def __init__(self, connect: Callable[[float], Any]) -> None:
         self._connect = connect
         self._store = connect(REQUEST_S)
@@ -62,14 +72,12 @@ class ObjectBucket:
     def create(self, key: str, source: BinaryIO, *, media_type: str, expected: str | None) -> Stored:
         """Copy to a temporary file, then put it under a condition; see Bucket.create."""
         with explained(key), tempfile.TemporaryFile(prefix="kiln-") as file:
-            digest, size = copy_hashed(source, file)
+            hashed = copy_hashed(source, file, before_chunk=_Limit(key).check)
             file.flush()
             if expected is not None:
-                check_digest(key, found=digest, expected=expected)
-            if size > MAX_CONTENT_BYTES:
-                raise InputError(f"{key} has {size / 2**30:.1f} GiB: an object store takes {MAX_CONTENT_BYTES >> 30} GiB at once")
-            stored = Stored(key=key, sha256=digest, size=size, media_type=media_type)
-            body = _body(file, size)
+                check_digest(key, found=hashed.sha256, expected=expected)
+            stored = Stored(key=key, sha256=hashed.sha256, size=hashed.size, media_type=media_type)
+            body = _body(file, hashed.size)
             return _repeated(lambda: self._put_once(stored, body))
 
     def head(self, key: str) -> Stored:
@@ -77,8 +85,7 @@ class ObjectBucket:
         import obstore
 
         with _understood(key):
-            found = obstore.get(self._store, key, options={"head": True})
-            return _stored(key, found)
+            return _stored(key, obstore.get(self._store, key, options={"head": True}))
 
     def open(self, key: str) -> tuple[Stored, BinaryIO]:
         """Download it to a temporary file; long ones piece by piece, each under its own time limit."""
@@ -96,6 +103,18 @@ class ObjectBucket:
             file.close()
             raise
         return stored, file
+
+    def read(self, stored: Stored, *, start: int, stop: int) -> Iterator[bytes]:
+        """Ask for part after part of one and the same object, each under its own time limit; a whole content is compared at its end."""
+        whole = hashlib.sha256() if (start, stop) == (0, stored.size) else None
+        for begin in range(start, stop, _PART_BYTES):
+            end = min(begin + _PART_BYTES, stop)
+            part = _repeated(partial(self._part, stored, begin, end), again=_PASSING[:1])
+            if whole is not None:
+                whole.update(part)
+                if end == stop:
+                    check_digest(stored.key, found=whole.hexdigest(), expected=stored.sha256)
+            yield part
 
     def list(self, prefix: str, *, after: str, limit: int) -> Sequence[Listed]:
         """Ask for the keys after `after`; what others put there under names that are no keys is left out."""
@@ -116,15 +135,23 @@ class ObjectBucket:
 
         _repeated(once)
 
-    def copy(self, key: str, to: str) -> None:
-        """Have the server copy it, with its metadata."""
+    def copy(self, key: str, to: str, *, instead: bool) -> None:
+        """Have the server copy it, with its metadata. It cannot do so on a condition, so the first to come wins only by a put."""
         import obstore
 
-        with _understood(key):
-            obstore.copy(self._store, key, to, overwrite=True)
+        if instead:
+            with _understood(key):
+                obstore.copy(self._store, key, to, overwrite=True)
+            return
+        stored, file = self.open(key)
+        with file:
+            self.create(to, file, media_type=stored.media_type, expected=stored.sha256)
 
     def check_room(self) -> None:
         """An object store says so only when it is asked to keep something."""
+
+    def tidy(self) -> None:
+        """Nothing to do: a PUT that breaks off leaves nothing."""
 
     def presigned(self, key: str, *, ttl_s: int) -> str:
         """A URL by which anybody may get it for that long; only S3 can do this."""
@@ -149,6 +176,21 @@ class ObjectBucket:
             return there
         return stored
 
+    def _part(self, stored: Stored, start: int, stop: int) -> bytes:
+        """Bytes of the object that was found. Kind "damaged" when another one is there by now."""
+        import obstore
+
+        key, same = stored.key, {} if stored.tag is None else {"if_match": stored.tag}
+        options: Any = {"range": (start, stop), **same}
+        try:
+            with _understood(key):
+                data = bytes(obstore.get(self._store, key, options=options).bytes())
+        except AlreadyStored:
+            raise StorageError(f"{key} was replaced while it was read: ask for it again", kind="damaged") from None
+        if len(data) != stop - start:
+            raise _fault("unavailable", key)
+        return data
+
     def _pieces(self, found: Any, stored: Stored) -> Iterator[Any]:
         import obstore
 
@@ -159,14 +201,28 @@ class ObjectBucket:
             yield obstore.get_range(self._store, stored.key, start=start, end=min(start + _SMALL_BYTES, stored.size))
 
 
-def _repeated(work: Callable[[], T]) -> T:
-    """What the work returns, after some attempts if the store was out of reach; "missing" is a writer's conflict with one who deletes."""
+class _Limit:
+    """Refuses a content as soon as it is too long, before a disk is full of it."""
+
+    def __init__(self, key: str) -> None:
+        self._key, self._left = key, MAX_CONTENT_BYTES
+
+    def check(self, size: int) -> None:
+        """InputError when so many bytes more are too many."""
+        self._left -= size
+        if self._left < 0:
+            most = MAX_CONTENT_BYTES / 2**30
+            raise InputError(f"{self._key} has more than {most:g} GiB, which is all that an object store takes at once: split it")
+
+
+def _repeated(work: Callable[[], T], *, again: Collection[StorageFault] = _PASSING) -> T:
+    """What the work returns, after some attempts when it failed so."""
     started = time.monotonic()
     for pause_s in _PAUSES_S:
         try:
             return work()
         except StorageError as error:
-            if error.kind not in ("unavailable", "missing") or time.monotonic() - started > _GIVE_UP_S:
+            if error.kind not in again or time.monotonic() - started > _GIVE_UP_S:
                 raise
         time.sleep(pause_s)
     return work()
@@ -177,7 +233,8 @@ def _stored(key: str, found: Any) -> Stored:
     digest = found.attributes.get(_DIGEST)
     if not is_sha256(digest):
         raise StorageError(f"{key} has no SHA-256 with it, so it was not put there by Kiln: delete it, or put it again", kind="damaged")
-    return Stored(key=key, sha256=digest, size=found.meta["size"], media_type=found.attributes.get("Content-Type", OCTETS))
+    media_type = found.attributes.get("Content-Type", OCTETS)
+    return Stored(key=key, sha256=digest, size=found.meta["size"], media_type=media_type, tag=found.meta["e_tag"])
 
 
 def _body(file: BinaryIO, size: int) -> bytes | mmap.mmap:

@@ -15,6 +15,11 @@ from kiln.storage.keys import is_key
 MAX_PROMPT: Final = 10_000
 MAX_FILES: Final = 2_000
 
+LOCAL: Final = "local"
+"""The tenant of whoever works on this machine, without a service."""
+
+TENANT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
 _ID: Final = re.compile(r"\d{8}t\d{6}-[0-9a-z]{4,40}")
 _TIME: Final = "%Y%m%dt%H%M%S"
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f\\:*?\"<>|]")
@@ -89,6 +94,9 @@ class AssetRecord(BaseModel):
     prompt: Annotated[str, Field(max_length=MAX_PROMPT)] = ""
     """What was asked for in words."""
 
+    tenant: Annotated[str, Field(pattern=TENANT_PATTERN)] = LOCAL
+    """Whose it is."""
+
     pictures: Annotated[tuple[Annotated[str, AfterValidator(_checked_key)], ...], Field(max_length=64)] = ()
     """Keys of the pictures it was made from."""
 
@@ -106,10 +114,10 @@ class AssetRecord(BaseModel):
         """Every key that must stay for as long as the asset does."""
         return frozenset({*self.pictures, *(file.key for file in self.files)})
 
-    def matches(self, text: str) -> bool:
-        """Whether every word of the text is in its name, prompt or tags, whatever their case."""
-        said = " ".join((self.name, self.prompt, *self.tags)).casefold()
-        return all(word in said for word in text.casefold().split())
+    @property
+    def said(self) -> str:
+        """All that is searched, without case: name, prompt and tags."""
+        return " ".join((self.name, self.prompt, *self.tags)).casefold()
 
     def json_bytes(self) -> bytes:
         """The record as it is kept."""

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from kiln.errors import InputError, StorageError
+from kiln.storage.blobs import BLOBS
 from kiln.storage.bucket import Bucket
 from kiln.storage.digest import CHUNK_BYTES, check_digest, is_sha256, sha256_of
 from kiln.storage.disk import explained
-from kiln.storage.keys import check_key, check_prefix
+from kiln.storage.keys import check_key, check_prefix, trash_key
 from kiln.storage.signed import UrlSigner
 from kiln.storage.stored import OCTETS, Listed, Page, Stored
+
+Result = TypeVar("Result")
 
 MAX_PAGE: Final = 1000
 """Keys that one call lists at most."""
@@ -36,6 +39,13 @@ class Store:
         self.signer = signer
         """Checks this store's own URLs when they come back; None where the object store checks them."""
 
+    def each(self, names: Sequence[str], work: Callable[[str], Result]) -> dict[str, Result]:
+        """What `work` makes of each key or name, several at once where the store is waited for; in the names' order."""
+        if self._bucket.readers == 1 or len(names) < 2:
+            return {name: work(name) for name in names}
+        with ThreadPoolExecutor(min(self._bucket.readers, len(names))) as pool:
+            return dict(zip(names, pool.map(work, names), strict=True))
+
     def put(self, key: str, content: bytes | Path | BinaryIO, *, media_type: str = OCTETS, sha256: str | None = None) -> Stored:
         """Keep the bytes, the file's or the stream's rest: all of it, or nothing.
 
@@ -52,7 +62,13 @@ class Store:
 
     def head(self, key: str) -> Stored:
         """What was put there. StorageError of kind "missing" when nothing was."""
-        return self._bucket.head(check_key(key))
+        check_key(key)
+        try:
+            return self._bucket.head(key)
+        except StorageError as error:
+            if error.kind != "missing" or not self._rescue(key):
+                raise
+        return self._bucket.head(key)
 
     def exists(self, key: str) -> bool:
         """Whether something was put there."""
@@ -64,10 +80,22 @@ class Store:
             raise
         return True
 
-    def get(self, key: str) -> bytes:
-        """The content, whole. Kind "damaged" when one bit is not as it was put."""
-        stored, file = self._bucket.open(check_key(key))
+    def lies_at(self, key: str) -> bool:
+        """Whether something is at this key; unlike `exists`, this brings nothing back from the trash."""
+        try:
+            self._bucket.head(check_key(key))
+        except StorageError as error:
+            if error.kind == "missing":
+                return False
+            raise
+        return True
+
+    def get(self, key: str, *, sha256: str | None = None) -> bytes:
+        """The content, whole. Kind "damaged" when one bit is not as it was put, or when it is not the one with this SHA-256."""
+        stored, file = self._opened(key)
         with file, explained(key):
+            if sha256 is not None:
+                check_digest(key, found=stored.sha256, expected=sha256)
             data = file.read()
         check_digest(key, found=hashlib.sha256(data).hexdigest(), expected=stored.sha256)
         return data
@@ -79,18 +107,19 @@ class Store:
             yield file
 
     def stream(self, key: str, *, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` to before `stop` (None: the end), in pieces; verified whole before the first is handed out.
+        """The bytes from `start` to before `stop` (None: the end), in parts of 4 MiB at most, the first of them soon.
 
-        InputError when there are no such bytes.
+        A folder verifies each part before it is handed out. An object store hands out the last part of a whole content only if the whole
+        is as it was put: whoever counts bytes notices; for a part of a content the object store's own word has to do.
+
+        InputError when there are no such bytes, StorageError when nothing is there, both before anything is read.
         """
-        with self.open(key) as file:
-            size = file.seek(0, os.SEEK_END)
-            end = size if stop is None else min(stop, size)
-            if not (0 <= start < end or start == end == size == 0):
-                raise InputError(f"{key} has {size:,} bytes, none from {start:,} to before {stop if stop is not None else size:,}")
-            file.seek(start)
-            while piece := file.read(min(CHUNK_BYTES, end - file.tell())):
-                yield piece
+        stored = self.head(key)
+        size = stored.size
+        end = size if stop is None else min(stop, size)
+        if not (0 <= start < end or start == end == size == 0):
+            raise InputError(f"{key} has {size:,} bytes, none from {start:,} to before {stop if stop is not None else size:,}")
+        return self._bucket.read(stored, start=start, stop=end)
 
     def save(self, key: str, path: Path) -> Stored:
         """Write the content to a file, which appears whole and verified, or not at all."""
@@ -125,17 +154,24 @@ class Store:
         """Every key in the folder `prefix`, sorted."""
         return (entry.key for entry in self.entries(prefix))
 
-    def copy(self, key: str, to: str) -> None:
-        """Keep the content under another key too, without moving its bytes where the store can do that. What is at `to` may be replaced."""
-        self._bucket.copy(check_key(key), check_key(to))
+    def copy(self, key: str, to: str, *, instead: bool = False) -> None:
+        """Keep the content under another key too, without moving its bytes where the store can do that.
+
+        `instead`: of what is there. Otherwise another content there stays, and raises AlreadyStored.
+        """
+        self._bucket.copy(check_key(key), check_key(to), instead=instead)
 
     def delete(self, key: str) -> None:
-        """Let the content go; it is no error when it is not there."""
+        """Let the content go; it is no error when it is not there. A blob that is in the trash comes back from there when it is read."""
         self._bucket.delete(check_key(key))
 
     def check_room(self) -> None:
-        """StorageError of kind "full" when the disk is at its floor: a service admits no job then. An S3-compatible store cannot tell."""
+        """StorageError of kind "full" when the disk is nearly at its floor: a service admits no job then. An object store cannot tell."""
         self._bucket.check_room()
+
+    def tidy(self) -> None:
+        """Remove what writers who died more than a day ago have left half-written; nobody sees it, but it takes room."""
+        self._bucket.tidy()
 
     def url(self, key: str, *, ttl_s: int) -> str:
         """A URL by which whoever holds it may GET the content for so many seconds."""
@@ -143,12 +179,36 @@ class Store:
 
     @contextmanager
     def _verified(self, key: str) -> Iterator[tuple[Stored, BinaryIO]]:
-        stored, file = self._bucket.open(check_key(key))
+        stored, file = self._opened(key)
         with file:
             with explained(key):
                 check_digest(key, found=sha256_of(file), expected=stored.sha256)
                 file.seek(0)
             yield stored, file
+
+    def _opened(self, key: str) -> tuple[Stored, BinaryIO]:
+        check_key(key)
+        try:
+            return self._bucket.open(key)
+        except StorageError as error:
+            if error.kind != "missing" or not self._rescue(key):
+                raise
+        return self._bucket.open(key)
+
+    def _rescue(self, key: str) -> bool:
+        """Bring a blob back from the trash: whoever reads it needs it, and no sweep has seen that yet. Whether it was there.
+
+        Only blobs: under another key a new content may be meant.
+        """
+        if not key.startswith(f"{BLOBS}/"):
+            return False
+        try:
+            self._bucket.copy(trash_key(key), key, instead=False)
+        except StorageError as error:
+            if error.kind == "missing":
+                return False
+            raise
+        return True
 
 
 @contextmanager

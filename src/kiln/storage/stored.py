@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 OCTETS: Final = "application/octet-stream"
@@ -20,6 +20,8 @@ class Stored:
     """Bytes."""
 
     media_type: str = OCTETS
+    tag: str | None = field(default=None, compare=False, repr=False)
+    """An object store's ETag, by which it knows whether it is still the same object."""
 
 
 @dataclass(frozen=True, kw_only=True)
