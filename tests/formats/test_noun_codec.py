@@ -356,6 +356,15 @@ def test_a_deep_head_is_refused() -> None:
         decode(data + bytes(-len(data) % 64), Picture)
 
 
+def test_a_head_that_is_too_long_is_neither_written_nor_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = as_bytes(PICTURE, Picture)
+    monkeypatch.setattr("kiln.formats.noun_codec._MOST_HEAD_BYTES", 100)
+    with pytest.raises(ValueError, match="more than the 100"):
+        encode(PICTURE, Picture)
+    with pytest.raises(InputError):
+        decode(whole, Picture)
+
+
 def test_bytes_of_another_noun_are_refused() -> None:
     with pytest.raises(InputError):
         decode(as_bytes(PICTURE, Picture), Mesh)

@@ -88,7 +88,7 @@ def run(cache: StageCache, *chosen: Stage, source: Mesh | None = None, **setting
     params = {entry.name: Size(size=settings.get(entry.name, 1.0)) for entry in chosen}
     recipe = Recipe(name="test", summary="", steps=tuple(RecipeStep(stage=entry, params=params[entry.name]) for entry in chosen))
     asset = Asset(name=settings.get("name", "thing"), source=source or tetrahedron())
-    package = Run(recipe=recipe, on_event=events.append, recall=Recall(cache)).from_asset(asset)
+    package = Run(recipe=recipe, on_event=events.append, bench=Recall(cache)).from_asset(asset)
     return package, events
 
 
@@ -156,7 +156,7 @@ def test_what_is_not_to_be_kept_or_cannot_be_works_each_time(cache: StageCache) 
 def test_a_quick_stage_is_not_kept(cache: StageCache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "_WORTH_KEEPING_S", 60.0)
     steps = (RecipeStep(stage=simplify, params=Size()), RecipeStep(stage=export, params=Size()))
-    Run(recipe=Recipe(name="test", summary="", steps=steps), recall=Recall(cache)).from_asset(Asset(name="thing", source=cube()))
+    Run(recipe=Recipe(name="test", summary="", steps=steps), bench=Recall(cache)).from_asset(Asset(name="thing", source=cube()))
     assert cache.info().entries == 0
 
 
@@ -169,7 +169,7 @@ class Hasty(Size):
 def test_what_a_clock_stopped_is_not_kept(cache: StageCache) -> None:
     for limit, entries in ((0.0, 0), (60.0, 1)):
         steps = (RecipeStep(stage=simplify, params=Hasty(time_limit_s=limit)), RecipeStep(stage=export, params=Size()))
-        Run(recipe=Recipe(name="test", summary="", steps=steps), recall=Recall(cache)).from_asset(Asset(name="thing", source=cube()))
+        Run(recipe=Recipe(name="test", summary="", steps=steps), bench=Recall(cache)).from_asset(Asset(name="thing", source=cube()))
         assert cache.info().entries == entries
 
 

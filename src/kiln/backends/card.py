@@ -39,6 +39,9 @@ class Card:
     memory_gb: float = 0.5
     """Main memory (or the GPU's, if it needs one) that a run takes."""
 
+    gpu_seconds: float | None = None
+    """What one call typically takes of a GPU, as measured by its makers or by us; None where nobody has."""
+
     price: str = "free"
     options: type[Options] = Options
     requires: tuple[str, ...] = ()

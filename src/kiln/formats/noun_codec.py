@@ -38,6 +38,9 @@ _PREFIX: Final = struct.Struct("<8sQ32s")
 _FORMAT: Final = 1
 """Of the head; another one is not read."""
 
+_MOST_HEAD_BYTES: Final = 16 << 20
+"""JSON takes many times its length to read; what says this much beside its arrays is no noun of ours."""
+
 _ALIGNMENT: Final = 64
 """Bytes: a cache line, and more than any element needs."""
 
@@ -76,12 +79,16 @@ class Encoded:
 def encode(value: Any, kind: Kind) -> Encoded:
     """A noun, or any value made of nouns, as bytes. The same value gives the same bytes.
 
-    Raises TypeError, naming the place, when something in it is not what its annotation says: it would not come back as it was.
+    Raises TypeError, naming the place, when something in it is not what its annotation says: it would not come back as it was; ValueError
+    when it has 16 MiB of values beside its arrays.
     """
     table = _ArrayTable()
     data = _plain(value, kind, table, "value")
     head = {"format": _FORMAT, "arrays": list(table.entries), "value": data}
-    return Encoded(json.dumps(head, separators=(",", ":")).encode(), tuple(table.arrays))
+    text = json.dumps(head, separators=(",", ":")).encode()
+    if len(text) > _MOST_HEAD_BYTES:
+        raise ValueError(f"it has {len(text):,} bytes of values beside its arrays, more than the {_MOST_HEAD_BYTES:,} that are read")
+    return Encoded(text, tuple(table.arrays))
 
 
 def digest(value: Any, kind: Kind) -> str:
@@ -224,7 +231,7 @@ def _read_head(data: bytes) -> tuple[dict[str, Any], int]:
     """The head, and where the first array starts."""
     magic, length, expected = _PREFIX.unpack_from(data) if len(data) >= _PREFIX.size else (b"", 0, b"")
     end = _PREFIX.size + length
-    if magic != _MAGIC or end > len(data):
+    if magic != _MAGIC or end > len(data) or length > _MOST_HEAD_BYTES:
         raise ValueError("they do not start as one does")
     head = bytes(data[_PREFIX.size : end])
     if hashlib.sha256(head).digest() != expected:

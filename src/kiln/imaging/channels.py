@@ -21,7 +21,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
@@ -118,6 +117,8 @@ def _filled(plane: UInt8[np.ndarray, "h w"] | float, height: int, width: int) ->
         return np.full((height, width), int(plane * 255 + 0.5), np.uint8)
     if plane.shape == (height, width):
         return plane
+    import cv2
+
     return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

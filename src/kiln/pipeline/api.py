@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 
 from kiln.asset import Asset, Package, Report, View
 from kiln.errors import InputError, ModelError
+from kiln.pipeline.bench import LocalBench
 from kiln.pipeline.cache import stage_cache
 from kiln.pipeline.ladder import Parameters
-from kiln.pipeline.recall import Recall
 from kiln.pipeline.recipe import Recipe, load_recipe, recipe_from_data
 from kiln.pipeline.run import Event, Run
 from kiln.pipeline.watch import read_limits
@@ -56,7 +56,7 @@ def make(
     read = [read_picture(Path(path), view=view) for path, view in zip(paths, asked, strict=True)]
     ordered = front_first([picture for picture, _ in read])
     _check_place(out, name or ordered[0].name)
-    return run.from_pictures(ordered, notes=[note for _, notes in read for note in notes])
+    return cast(Package, run.from_pictures(ordered, notes=[note for _, notes in read for note in notes]))
 
 
 def process(
@@ -86,7 +86,7 @@ def process(
     _check_place(out, name or asset_name(Path(model).stem))
     read = read_model(Path(model), up=up)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, source_voxels=read.voxels, inputs=read.inputs)
-    return run.from_asset(asset, notes=read.notes)
+    return cast(Package, run.from_asset(asset, notes=read.notes))
 
 
 def export(
@@ -121,7 +121,7 @@ def export(
     _check_place(out or "out", name or asset_name(Path(path).stem))
     read = read_model(Path(path), up=up, skins=True)
     asset = Asset(name=read.name, source=read.mesh, source_materials=read.materials, skeleton=read.skeleton, inputs=read.inputs)
-    return run.from_asset(asset, notes=read.notes)
+    return cast(Package, run.from_asset(asset, notes=read.notes))
 
 
 def inspect(path: PathLike) -> Report:
@@ -163,7 +163,7 @@ def _run(recipe: Recipe, on_event: Callable[[Event], None] | None, cancelled: th
         recipe=recipe,
         on_event=on_event or (lambda event: None),  # noqa: ARG005
         cancelled=cancelled or threading.Event(),
-        recall=Recall(stage_cache() if cache else None),
+        bench=LocalBench(stage_cache() if cache else None),
     )
 
 

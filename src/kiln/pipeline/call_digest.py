@@ -49,15 +49,21 @@ _FORMAT: Final = 1
 
 def call_digest(step: RecipeStep, thing: Any, *, recipe: Mapping[str, Any] | None = None) -> str:
     """The digest of running this step, of this recipe, on this thing. TypeError when the thing is not what its annotations say."""
+    files = {name: _file_digest(getattr(step.params, name)) for name in sorted(step.stage.files)}
+    return digest_of(step, given=_input_digest(step.stage, thing), files=files, recipe=recipe)
+
+
+def digest_of(step: RecipeStep, *, given: str, files: Mapping[str, str | None], recipe: Mapping[str, Any] | None = None) -> str:
+    """The digest of running this step, of this recipe, on what has the digest `given`, with files of these digests for its parameters."""
     stage, params = step.stage, step.params
     exports = stage.gives is Package
     content = {
         "format": _FORMAT,
         "stage": stage.name,
         "params": params.model_dump(mode="json", exclude={*stage.files, "out"}),
-        "files": {name: _file_digest(getattr(params, name)) for name in sorted(stage.files)},
+        "files": dict(files),
         "backend": _backend(params),
-        "input": _input_digest(stage, thing),
+        "input": given,
         "recipe": portable(recipe) if exports else None,
         "code": [_kilns_code(rooms) for rooms in (_ROOMS, *([_EXPORT_ROOMS] if exports else []))],
         "made_with": made_with(),
@@ -65,12 +71,17 @@ def call_digest(step: RecipeStep, thing: Any, *, recipe: Mapping[str, Any] | Non
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def counted(stage: Stage) -> frozenset[str]:
+    """The fields of an asset that have a say in what a stage makes of it; its name has one always."""
+    return frozenset(FIELDS) if stage.gives is Package else touched(stage) | {"name"}
+
+
 def _input_digest(stage: Stage, thing: Any) -> str:
     if not isinstance(thing, Asset):
         return noun_codec.digest(thing, stage.takes)
     if stage.gives is Package:
         return noun_codec.digest(thing, Asset)
-    return noun_codec.digest({name: getattr(thing, name) for name in sorted(touched(stage) | {"name"})}, FIELDS)
+    return noun_codec.digest({name: getattr(thing, name) for name in sorted(counted(stage))}, FIELDS)
 
 
 def _file_digest(path: str | None) -> str | None:

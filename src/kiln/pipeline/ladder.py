@@ -56,6 +56,10 @@ class Terms:
         rungs = [{"cures": sorted(rung.cures), **rung.parameters} for rung in self.ladder]
         return {**self.contract.as_data(), **({"ladder": rungs} if rungs else {})}
 
+    def contract_data(self) -> dict[str, Any]:
+        """The contract alone with its name, for a judge elsewhere."""
+        return {"name": self.contract.name, "limits": self.contract.as_data()}
+
 
 def read_terms(recipe: str, data: Mapping[str, Any]) -> Terms:
     """The terms in a recipe's `[contract]` table. RecipeError names what is wrong; the rungs' parameters are the recipe's to check."""

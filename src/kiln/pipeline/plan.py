@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
 
 from kiln.asset import Asset, Step
 from kiln.errors import PostconditionError
@@ -12,6 +13,16 @@ from kiln.stages import Stage
 
 _FIELD_OF = {"uvs": "mesh"}
 """Features that are part of a field of Asset; all others are fields."""
+
+
+class AssetLike(Protocol):
+    """An Asset, or a handle that stands for one: a frozen dataclass with the same fields, of which at least the history is real."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def history(self) -> tuple[Step, ...]:
+        """What was done to it."""
 
 
 def _fields(features: frozenset[str]) -> frozenset[str]:
@@ -39,11 +50,11 @@ class Plan:
         """Stages that could start now."""
         return [i for i in range(len(self._steps)) if i not in done and i not in busy and set(self._sources[i].values()) <= done]
 
-    def input_of(self, i: int, asset: Asset, results: Mapping[int, Asset]) -> Asset:
+    def input_of(self, i: int, asset: AssetLike, results: Mapping[int, AssetLike]) -> AssetLike:
         """The asset as stage i must see it: every field as its last earlier writer left it."""
         return replace(asset, **{name: getattr(results[j], name) for name, j in self._sources[i].items()})
 
-    def outcome(self, asset: Asset, results: Mapping[int, Asset]) -> Asset:
+    def outcome(self, asset: AssetLike, results: Mapping[int, AssetLike]) -> AssetLike:
         """The asset with every field as its last writer left it; a stage that wrote what it did not declare is a bug."""
         for i, result in results.items():
             declared = _fields(self._steps[i].stage.writes)
@@ -61,15 +72,15 @@ class Done:
     """What a stage made of an asset, kept in case it is asked to do the very same again."""
 
     step: RecipeStep
-    given: Asset
-    result: Asset
+    given: AssetLike
+    result: AssetLike
     record: Step
 
-    def answers(self, step: RecipeStep, asset: Asset) -> bool:
+    def answers(self, step: RecipeStep, asset: AssetLike) -> bool:
         """Whether this is what the stage would do: its parameters are equal, and all it looks at are the same objects."""
         same = self.step.stage is step.stage and self.step.params == step.params
         return same and all(getattr(self.given, name) is getattr(asset, name) for name in touched(step.stage))
 
-    def upon(self, asset: Asset) -> Asset:
+    def upon(self, asset: AssetLike) -> AssetLike:
         """The asset with what the stage wrote."""
         return replace(asset, **{name: getattr(self.result, name) for name in _fields(self.step.stage.writes)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from kiln.asset import Asset, Package
 from kiln.errors import InputError
@@ -32,6 +32,8 @@ _FLUSH_S: Final = 5.0
 
 class Recall:
     """One run's access to the stage cache; without a cache, it knows nothing and keeps nothing."""
+
+    keeps_limits: ClassVar[bool] = False
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self._cache = cache

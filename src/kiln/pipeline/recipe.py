@@ -29,6 +29,12 @@ class RecipeStep:
     stage: Stage
     params: Params
 
+    def shown(self) -> dict[str, Any]:
+        """The parameters as plain data, for the report and the manifest; of files only their names: where they lay is nobody's affair."""
+        values = self.params.model_dump(mode="json")
+        names = {name: Path(values[name]).name for name in self.stage.files if values[name] is not None}
+        return {**values, **names}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -48,7 +54,7 @@ class Recipe:
             "name": self.name,
             "summary": self.summary,
             "stages": [step.stage.name for step in self.steps],
-            **{step.stage.name: step.params.model_dump(mode="json") for step in self.steps},
+            **{step.stage.name: step.shown() for step in self.steps},
             **({} if self.terms is None else {"contract": self.terms.as_data()}),
         }
 

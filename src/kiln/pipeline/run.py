@@ -1,4 +1,4 @@
-"""Runs a recipe once, in this process. Stages that do not depend on each other run side by side.
+"""Runs a recipe once. Stages that do not depend on each other run side by side; how each is carried out is the `Bench`'s to say.
 
 Which stage depends on which is `pipeline.plan`'s to say: a stage waits for the last earlier writer of everything it reads, and sees exactly
 what was there at its place in the recipe, because assets are values. Bake, LODs and collision thus overlap, and the result is the same as
@@ -18,13 +18,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kiln.asset import Asset, Package, Picture, Step, Value, Verdict
-from kiln.errors import Cancelled, ContractError, KilnError, PostconditionError, SetupError
+from kiln.asset import Asset, Picture, Step, Value, Verdict
+from kiln.errors import Cancelled, ConflictError, ContractError, KilnError, PostconditionError, SetupError, StorageError
+from kiln.pipeline.bench import Bench, LocalBench
 from kiln.pipeline.ladder import Climb, TryAgain
-from kiln.pipeline.plan import Done, Plan
-from kiln.pipeline.recall import Recall
+from kiln.pipeline.plan import AssetLike, Done, Plan
 from kiln.pipeline.recipe import Recipe, RecipeStep
-from kiln.pipeline.rehearsal import Rehearsal
 from kiln.pipeline.watch import now
 from kiln.stages import Context
 
@@ -74,8 +73,8 @@ class Run:
     recipe: Recipe
     on_event: Callable[[Event], None] = lambda event: None  # noqa: ARG005
     cancelled: threading.Event = field(default_factory=threading.Event)
-    recall: Recall = field(default_factory=Recall)
-    """What stages made in earlier runs."""
+    bench: Bench = field(default_factory=LocalBench)
+    """How stages are carried out."""
 
     _stop: threading.Event = field(default_factory=threading.Event)
     """Tells the stages at work to stop, because another one failed."""
@@ -86,33 +85,34 @@ class Run:
     _done: list[Done] = field(default_factory=list)
     """What game stages have made, for a contract's further attempts."""
 
-    _rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    def from_pictures(self, pictures: Sequence[Any], *, notes: Sequence[str] = ()) -> Any:
+        """Everything, from pictures to the package: values, or handles where the bench works on those.
 
-    def from_pictures(self, pictures: Sequence[Picture], *, notes: Sequence[str] = ()) -> Package:
-        """Everything, from pictures to the package. `notes` are what reading the pictures had to say."""
+        `notes` are what reading the pictures had to say.
+        """
         flow: Any = tuple(pictures)
-        with self._cache_closed_after():
+        with self._bench_closed_after():
             for number, step in enumerate(self.recipe.steps):
                 if step.stage.takes is Asset:
                     return self._package(flow, self.recipe.steps[number:], notes)
                 flow = self._run_on_pictures(step, flow)
         raise PostconditionError("the recipe ends before there is an asset")  # unreachable after check_order
 
-    def from_asset(self, asset: Asset, *, notes: Sequence[str] = ()) -> Package:
+    def from_asset(self, asset: AssetLike, *, notes: Sequence[str] = ()) -> Any:
         """The game stages and export, for an asset that has a source mesh. `notes` are what reading its file had to say."""
-        with self._cache_closed_after():
+        with self._bench_closed_after():
             return self._package(asset, self.recipe.from_model().steps, notes)
 
     @contextmanager
-    def _cache_closed_after(self) -> Iterator[None]:
-        """Have the cache keep what is still to be kept, however the run ends, and tell what is wrong with it."""
+    def _bench_closed_after(self) -> Iterator[None]:
+        """Have the bench keep what is still to be kept, however the run ends, and tell what is wrong with it."""
         try:
             yield
         finally:
-            for sentence in self.recall.close():
+            for sentence in self.bench.close():
                 self.on_event(Event(stage="cache", state="finished", notes=(sentence,)))
 
-    def _package(self, asset: Asset, steps: tuple[RecipeStep, ...], notes: Sequence[str]) -> Package:
+    def _package(self, asset: AssetLike, steps: tuple[RecipeStep, ...], notes: Sequence[str]) -> Any:
         """The package, made again as long as the contract's ladder has something to try."""
         recipe = replace(self.recipe, steps=steps)
         read = (Step(stage="read", params={}, notes=tuple(notes)),) if notes else ()
@@ -126,22 +126,21 @@ class Run:
             except TryAgain as next_one:
                 self.on_event(Event(stage="contract", state="finished", notes=(str(next_one),)))
 
-    def _attempt_on(self, climb: Climb, asset: Asset, recipe: Recipe) -> Package:
+    def _attempt_on(self, climb: Climb, asset: AssetLike, recipe: Recipe) -> Any:
         """One attempt at keeping the contract. Raises TryAgain when it fell short, or a rung made a stage fail, and there is another."""
         try:
             return self._attempt(asset, recipe.with_parameters(climb.parameters).steps, climb.judge)
-        except (ContractError, Cancelled, SetupError):
+        except (ContractError, Cancelled, SetupError, StorageError, ConflictError):
             raise
         except KilnError as error:
             climb.stumble(error)
 
-    def _attempt(self, asset: Asset, steps: Sequence[RecipeStep], judge: Judge | None = None) -> Package:
+    def _attempt(self, asset: AssetLike, steps: Sequence[RecipeStep], judge: Judge | None = None) -> Any:
         """The game stages once, and the package, if the judge has nothing against it."""
         *work, export = steps
         done = self._run_side_by_side(asset, work)
         ready = replace(done, history=(*asset.history, *self._history()))
-        package: Package = self._results([self._start(export, ready, judge=judge)])[0]
-        return package
+        return self._results([self._start(export, ready, judge=judge)])[0]
 
     def _history(self) -> tuple[Step, ...]:
         """One record a stage, in the recipe's order; of several pictures in the pictures' order, whichever was done first."""
@@ -159,10 +158,10 @@ class Run:
         several = len(pictures) > 1
         return tuple(self._results([self._start(step, p, number=n, label=p.view if several else "") for n, p in enumerate(pictures)]))
 
-    def _run_side_by_side(self, asset: Asset, steps: Sequence[RecipeStep]) -> Asset:
+    def _run_side_by_side(self, asset: AssetLike, steps: Sequence[RecipeStep]) -> AssetLike:
         """Run stages as soon as what they read is there; the asset with everything they wrote."""
         plan = Plan(steps)
-        results: dict[int, Asset] = {}
+        results: dict[int, AssetLike] = {}
         running: dict[int, _Job] = {}
         while len(results) < len(steps):
             for i in plan.ready(done=set(results), busy=set(running)):
@@ -207,7 +206,7 @@ class Run:
             for job in jobs:
                 if job.future.done():
                     job.future.result()
-                else:
+                elif not self.bench.keeps_limits:
                     self.recipe.limits.check(job.stage, seconds=now() - job.started)
         except BaseException:
             self._stop.set()
@@ -227,32 +226,28 @@ class Run:
             is_stopped=lambda: self.cancelled.is_set() or stop.is_set(),
             recipe=self.recipe.as_data(),
             judge=judge,
+            terms=None if judge is None or self.recipe.terms is None else self.recipe.terms.contract_data(),
         )
         tell("started", 0.0)
         try:
             context.progress(0.0)
-            result, was_known = self.recall.result(step, thing, context, work=lambda: self._work(step, thing, context))
+            result, was_known = self.bench.result(step, thing, context, work=lambda: step.stage.function(thing, step.params, context))
         except BaseException as error:
             tell("failed", 0.0, str(error))
             raise _as_kiln_error(error, name) from error
         record = _record(step, context, label)
         self._records[name, number] = record
-        if isinstance(result, Asset) and isinstance(thing, Asset) and self.recipe.terms is not None:
+        if step.stage.takes is step.stage.gives is Asset and self.recipe.terms is not None:
             self._done.append(Done(step=step, given=thing, result=result, record=record))
         tell("finished", 1.0, "from the cache" if was_known else "", said=record.notes)
         return result
-
-    def _work(self, step: RecipeStep, thing: Any, context: Context) -> Any:
-        """Have the stage work, once its kernels are compiled."""
-        self._rehearsal.wait_for(step.stage.name)
-        return step.stage.function(thing, step.params, context)
 
 
 def _record(step: RecipeStep, context: Context, label: str) -> Step:
     """What the stage did and said."""
     return Step(
         stage=step.stage.name,
-        params=step.params.model_dump(mode="json", exclude={"out"}),
+        params={name: value for name, value in step.shown().items() if name != "out"},
         notes=tuple(f"{label}: {note}" if label else note for note in context.notes),
         measures={f"{label}_{key}" if label else key: value for key, value in context.measures.items()},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -125,7 +126,9 @@ def _read_scribble(path: str, picture: Picture) -> tuple[np.ndarray, np.ndarray]
     drawn = pixels[..., 3] > 127
     subject, background = drawn & green & (red == blue), drawn & ~green & ~blue
     if not subject.any() and not background.any():
-        raise CutoutError(f"{path} has no strokes: draw green or white on the subject and red or black off it, elsewhere transparent")
+        raise CutoutError(
+            f"{Path(path).name} has no strokes: draw green or white on the subject and red or black off it, elsewhere transparent"
+        )
     return subject, background
 
 
@@ -148,7 +151,9 @@ def _fitted(path: str, picture: Picture) -> UInt8[np.ndarray, "height width 4"]:
     pixels = read_pixels(path)
     height, width = pixels.shape[:2]
     if abs(width / height - picture.width / picture.height) > 0.02 * width / height:
-        raise CutoutError(f"{path} is {width} x {height}, the picture {picture.width} x {picture.height}: make them the same shape")
+        raise CutoutError(
+            f"{Path(path).name} is {width} x {height}, the picture {picture.width} x {picture.height}: make them the same shape"
+        )
     return cv2.resize(pixels, (picture.width, picture.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 

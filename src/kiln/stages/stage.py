@@ -48,8 +48,10 @@ class BackendParams(Params):
     def _gather_options(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        card = registry.find(cls.role, given.get("backend", cls.model_fields["backend"].default))
-        options = given.get("options") or {}
+        name, options = given.get("backend", cls.model_fields["backend"].default), given.get("options") or {}
+        if not isinstance(name, str) or not isinstance(options, (Options, Mapping)):
+            return given  # the fields themselves say what is wrong with them
+        card = registry.find(cls.role, name)
         options = options.model_dump() if isinstance(options, Options) else dict(options)
         options |= {name: value for name, value in given.items() if name not in cls.model_fields}
         own = {name: value for name, value in given.items() if name in cls.model_fields}
@@ -66,6 +68,7 @@ class Context:
         is_stopped: Callable[[], bool] = lambda: False,
         recipe: Mapping[str, Any] | None = None,
         judge: Callable[[Mapping[str, Value]], Verdict] | None = None,
+        terms: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = recipe
         """The whole recipe as plain data, for the manifest; None for a stage that runs alone."""
@@ -73,10 +76,18 @@ class Context:
         self.judge = judge
         """What a contract says of the measures of written files; it may raise, to have the package made otherwise. None: no contract."""
 
+        self.terms = terms
+        """The contract that `judge` goes by, {"name": ..., "limits": ...} as plain data, for where the judge itself cannot go."""
+
         self.notes: list[str] = []
         self.measures: dict[str, float] = {}
         self._on_progress = on_progress
         self._is_stopped = is_stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the user said stop."""
+        return self._is_stopped()
 
     def note(self, sentence: str) -> None:
         """A sentence for people, kept in the report: what was decided or done, with numbers."""
