@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kiln.jobs.executors.interface import CallLimits, Progress, StageCall, StageResult
+from kiln.jobs.executors.interface import CallLimits, Progress, StageCall, StageExecutor, StageResult
 from kiln.jobs.executors.lane_setup import LaneSetup
 from kiln.jobs.executors.local import LocalExecutor
 
@@ -31,7 +31,7 @@ def a_call(stage: str, *, limits: CallLimits = QUICK, lane: Any = "cpu", job: st
     return StageCall(stage=stage, version="1", params=params, output_prefix="out", limits=limits, lane=lane, job=job)
 
 
-def run(executor: LocalExecutor, call: StageCall, *, hear: Callable[[Progress], None] | None = None, cancel: Any = None) -> StageResult:
+def run(executor: StageExecutor, call: StageCall, *, hear: Callable[[Progress], None] | None = None, cancel: Any = None) -> StageResult:
     return executor.run(call, on_progress=hear or (lambda sign: None), cancel=cancel or (lambda: False))
 
 

@@ -30,6 +30,9 @@ class Fault:
     after_doing: bool = False
     """The request is carried out, and only its answer is lost."""
 
+    halfway: bool = False
+    """The connection is reset when half of the body, the request's or the answer's, has gone by."""
+
 
 @dataclass
 class Bucket:
@@ -76,18 +79,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.kept.asked.append(f"{self.command} {self.path}")
+        length = int(self.headers.get("Content-Length", 0))
         fault = self.kept.fault(self.command)
-        if fault is not None:
+        body = self.rfile.read(length // 2 if fault is not None and fault.halfway else length)
+        self.kept.asked.append(f"{self.command} {self.path}")
+        if fault is not None and fault.halfway:
+            self._break_off(body)
+        elif fault is not None:
             if fault.after_doing:
                 self._do(body)
             if fault.status == 0:
                 self._reset()
             else:
                 self._answer(fault.status, ERROR.format(code=fault.code).encode())
-            return
-        self._answer(*self._do(body))
+        else:
+            self._answer(*self._do(body))
 
     do_GET = do_PUT = do_HEAD = do_POST = _serve  # noqa: N815 - the names are the base class's
 
@@ -124,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         if key not in self.kept.objects:
             return 404, ERROR.format(code="NoSuchKey").encode(), {}
         body, headers = self.kept.objects[key]
+        if self.headers.get("If-Match") not in (None, f'"{hashlib.md5(body).hexdigest()}"'):  # noqa: S324 - what S3 calls an ETag
+            return 412, ERROR.format(code="PreconditionFailed").encode(), {}
         common = {**headers, "ETag": f'"{hashlib.md5(body).hexdigest()}"', "Last-Modified": formatdate(usegmt=True)}  # noqa: S324
         asked = self.headers.get("Range")
         if asked is None:
@@ -148,6 +156,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def _break_off(self, half: bytes) -> None:
+        """Of a GET, give half of the answer; of all else, do nothing with the half that came."""
+        if self.command == "GET":
+            status, body, headers = self._do(half)
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+        self._reset()
 
     def _reset(self) -> None:
         """End the connection as a machine that dies does."""

@@ -289,12 +289,25 @@ def test_30_webhooks_are_https_to_public_hosts() -> None:
     def resolve(host: str, port: int) -> Sequence[str]:
         return HOSTS.get(host, [host])
 
-    assert check_webhook_url("https://a.example/hook", resolve=resolve).path == "/hook"
+    network = Network(resolve=resolve, connect=never)
+    assert check_webhook_url("https://a.example/hook", network=network).path == "/hook"
     for text in ("http://a.example/hook", "https://a.example:8443/hook", "https://169.254.169.254/", "https://inside.example/"):
         with refused("address"):
-            check_webhook_url(text, resolve=resolve)
+            check_webhook_url(text, network=network)
         with refused("address"):
-            post_webhook(text, b"{}", headers={}, network=Network(resolve=resolve, connect=never))
+            post_webhook(text, b"{}", headers={}, network=network)
+
+
+def test_30_webhooks_go_to_private_hosts_only_where_the_operator_has_named_them() -> None:
+    def resolve(host: str, port: int) -> Sequence[str]:
+        return HOSTS.get(host, [host])
+
+    network = Network(resolve=resolve, connect=never, own_hosts=frozenset({"inside.example", "10.1.2.3:8443"}))
+    assert check_webhook_url("https://INSIDE.example/hook", network=network).host_header == "inside.example"
+    assert check_webhook_url("https://10.1.2.3:8443/hook", network=network).host_header == "10.1.2.3:8443"
+    for text in ("http://inside.example/", "https://inside.example:8443/", "https://10.1.2.3/", "https://10.1.2.4:8443/", "https://a.b:0/"):
+        with refused("address"):
+            check_webhook_url(text, network=network)
 
 
 def never(place: tuple[str, int], timeout_s: float) -> socket.socket:

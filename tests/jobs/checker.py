@@ -3,8 +3,8 @@
 It knows the records, not how they came about: it reads events, jobs and the ledger, and what clients and workers were told during the run.
 
 Stages are told by two events: STAGE_STARTED and STAGE_FINISHED, both with "stage", "lane" and "began_ms"; the latter also with "ended_ms"
-and "outcome", and, when the outcome is "done", the stage's "output" key. Their times are of a clock that all lanes of a name share and that
-never jumps.
+and "outcome", and, when the outcome is "done", the stage's "output" key. Their times are of a clock that all lanes of a machine share and
+that never jumps. Lanes without a GPU are each executor's own, told by the attempt that asked; a GPU is one for all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kiln.jobs.events import Event, EventKind, states_in
 from kiln.jobs.job import TRANSITIONS, Job, State
 from kiln.jobs.job_rows import event_of, job_of
 from kiln.jobs.ledger import Entry
-from kiln.jobs.tables import EVENTS, JOBS, LEDGER, TENANTS
+from kiln.jobs.tables import EVENTS, FILES, JOBS, LEDGER, TENANTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,9 @@ class History:
     entries: Sequence[Entry] = ()
     used: Mapping[str, int] = field(default_factory=dict)
     """Micro-dollars by tenant, as the tenants' rows say."""
+
+    files: Sequence[tuple[str, str, str]] = ()
+    """Of jobs: the job's id, the file's id and its name."""
 
     acknowledged: Mapping[str, State] = field(default_factory=dict)
     """Jobs by id, with the last state that somebody was told."""
@@ -50,6 +53,7 @@ def read_history(database: Database, *, acknowledged: Mapping[str, State] | None
             events=[event_of(row) for row in run(select(EVENTS).order_by(EVENTS.c.job_id, EVENTS.c.seq)).mappings()],
             entries=[Entry(**{name: row[name] for name in names}) for row in ledger],
             used={row.tenant: row.used_microdollars for row in run(select(TENANTS))},
+            files=[(row.job_id, row.id, row.name) for row in run(select(FILES).where(FILES.c.job_id.is_not(None)))],
             acknowledged=acknowledged or {},
         )
 
@@ -61,7 +65,7 @@ def broken_promises(history: History) -> list[str]:
     by_job: dict[str, list[Event]] = defaultdict(list)
     for event in history.events:
         by_job[event.job_id].append(event)
-    found = [*_lost(history), *_lanes(history.events), *_tenants(history)]
+    found = [*_lost(history), *_lanes(history.events), *_tenants(history), *_artifacts(history)]
     for job in history.jobs.values():
         events = by_job.pop(job.id, [])
         entries = [entry for entry in history.entries if entry.job_id == job.id]
@@ -69,6 +73,40 @@ def broken_promises(history: History) -> list[str]:
             f"{job.id}: {what}" for what in (*_numbers(job, events), *_states(job, events), *_stages(events), *_money(job, events, entries))
         ]
     return [*found, *(f"{job_id}: has events but no record" for job_id in by_job)]
+
+
+def unfinished(history: History) -> list[str]:
+    """The jobs that have not ended, each with its state."""
+    return [f"{job.id}: {job.state}" for job in history.jobs.values() if not job.state.terminal]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """How much was done, and how much of it for nothing."""
+
+    jobs: Mapping[str, int]
+    """By state."""
+
+    attempts: int
+    stages_done: int
+    stages_cut_off: int
+    """Begun, and lost with a process: they were begun again."""
+
+    stages_shared: int
+    """Found finished, such as by an attempt after a crash."""
+
+
+def figures(history: History) -> Figures:
+    """What a run came to."""
+    outcomes = Counter(event.data["outcome"] for event in history.events if event.kind is EventKind.STAGE_FINISHED)
+    began = sum(event.kind is EventKind.STAGE_STARTED for event in history.events)
+    return Figures(
+        jobs=Counter(job.state.value for job in history.jobs.values()),
+        attempts=sum(job.attempts for job in history.jobs.values()),
+        stages_done=outcomes["done"],
+        stages_cut_off=began - outcomes["done"] - outcomes["failed"] - outcomes["stopped"],
+        stages_shared=outcomes["shared"],
+    )
 
 
 def _lost(history: History) -> Iterator[str]:
@@ -118,10 +156,12 @@ def _stages(events: list[Event]) -> Iterator[str]:
 def _lanes(events: Sequence[Event]) -> Iterator[str]:
     """No lane ran two stages at once. A stage that was cut off counts as the moment it began: nobody knows when it ended."""
     runs: dict[tuple[str, str, int, float], float] = {}
+    executors = {(event.job_id, event.attempt): event.data["executor"] for event in events if "executor" in event.data}
     for event in events:
         if event.kind in (EventKind.STAGE_STARTED, EventKind.STAGE_FINISHED) and event.data.get("outcome") != "shared":
             began = event.data["began_ms"]
-            key = (event.data["lane"], event.job_id, event.attempt, began)
+            owner = "" if event.data["lane"].startswith("gpu") else executors.get((event.job_id, event.attempt), "")
+            key = (f"{owner} {event.data['lane']}".strip(), event.job_id, event.attempt, began)
             runs[key] = max(runs.get(key, began), event.data.get("ended_ms", began))
     by_lane: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     for (lane, job_id, _, began), ended in runs.items():
@@ -152,6 +192,18 @@ def _money(job: Job, events: list[Event], entries: list[Entry]) -> Iterator[str]
     told = [(e.data["kind"], e.data["item"], e.data["microdollars"], e.data["gpu_ms"]) for e in events if e.kind is EventKind.CHARGE]
     if told != [(entry.kind, entry.item, entry.microdollars, entry.gpu_ms) for entry in entries]:
         yield "its events tell another ledger"
+
+
+def _artifacts(history: History) -> Iterator[str]:
+    """What a job made is there once: the very files that its record names."""
+    kept: dict[str, dict[str, str]] = defaultdict(dict)
+    for job_id, file_id, name in history.files:
+        if name in kept[job_id]:
+            yield f"{job_id}: has {name} twice"
+        kept[job_id][name] = file_id
+    for job in history.jobs.values():
+        if job.state is State.SUCCEEDED and dict(job.results) != kept[job.id]:
+            yield f"{job.id}: names {sorted(job.results)}, and has {sorted(kept[job.id])}"
 
 
 def _tenants(history: History) -> Iterator[str]:

@@ -12,7 +12,7 @@ from kiln.errors import ConflictError, InputError
 from kiln.jobs.executors.failure import LaneCrashed, MemoryLimitError, StageBroken
 from kiln.jobs.executors.wire import WireError
 from kiln.jobs.failure_reason import FailureReason, reason_of
-from kiln.jobs.job import MAX_REQUEST_BYTES, TRANSITIONS, Request, State, check_transition
+from kiln.jobs.job import MAX_REQUEST_BYTES, TRANSITIONS, Kind, Request, State, check_transition
 
 ALLOWED = {
     ("queued", "running"),
@@ -54,8 +54,17 @@ def test_equal_requests_have_equal_hashes() -> None:
         Request(recipe="prop", parameters={"a": {"x": "1", "y": [1, 2]}}, inputs={"front": "k"}),
         Request(recipe="hero", parameters={"a": {"x": 1, "y": [1, 2]}}, inputs={"front": "k"}),
         Request(recipe="prop", parameters={"a": {"x": 1, "y": [1, 2]}}, inputs={"left": "k"}),
+        Request(kind=Kind.PROCESS, recipe="prop", parameters={"a": {"x": 1, "y": [1, 2]}}, inputs={"front": "k"}),
     ]
-    assert len({one.sha256, *(other.sha256 for other in others)}) == 5
+    assert len({one.sha256, *(other.sha256 for other in others)}) == 6
+
+
+def test_a_request_has_a_kind() -> None:
+    assert Request(recipe="prop").kind is Kind.MAKE
+    read_back = Request(**Request(kind="check", recipe="").as_data())  # type: ignore[arg-type]
+    assert read_back.kind is Kind.CHECK
+    with pytest.raises(InputError, match="no kind of job is called 'proces': did you mean 'process'"):
+        Request(kind="proces", recipe="prop")  # type: ignore[arg-type]
 
 
 def test_a_request_cannot_be_changed_from_outside() -> None:
@@ -96,7 +105,7 @@ def made(cls: type[BaseException]) -> BaseException:
 def test_every_error_of_ours_has_a_reason() -> None:
     ours = [cls for cls in family(errors.KilnError) if cls.__module__.startswith("kiln.")]
     unforeseen = {cls.__name__ for cls in ours if reason_of(made(cls)) is FailureReason.INTERNAL}
-    assert unforeseen == {"KilnError", "PostconditionError", StageBroken.__name__, WireError.__name__}
+    assert unforeseen == {"KilnError", StageBroken.__name__, WireError.__name__}
 
 
 @pytest.mark.parametrize(

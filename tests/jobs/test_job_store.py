@@ -45,7 +45,7 @@ def test_a_life_is_told_without_gaps(store: JobStore) -> None:
     assert states_in(events) == (State.QUEUED, State.RUNNING, State.SUCCEEDED)
     assert events[-1].kind is EventKind.STATE
     assert store.events(job.id, after=3) == events[3:]
-    assert (job.progress.share, job.results["package"], store.get(job.id)) == (0.5, "results/1", job)
+    assert (job.progress.share, job.results["package"], store.get(job.id)) == (1.0, "results/1", job)
 
 
 def test_a_late_writer_loses(store: JobStore) -> None:

@@ -37,6 +37,8 @@ class Network:
     resolve: Resolver = system_resolver
     connect: Connect = connect_directly
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    own_hosts: frozenset[str] = frozenset()
+    """The operator's own, as "host" or "host:port": webhooks may go there although they are private. Nothing is fetched from them."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Target:
 
     scheme: str
     host: str
-    """Lower-case ASCII, without brackets; for Host and for the certificate."""
+    """Lower-case ASCII, without brackets; for the certificate."""
 
     port: int
     path: str
@@ -50,8 +50,9 @@ class Target:
 
     @property
     def host_header(self) -> str:
-        """As HTTP wants it; ports are always the scheme's own."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        """As HTTP wants it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -61,9 +62,16 @@ def system_resolver(host: str, port: int) -> list[str]:
 
 
 def locate(
-    url: str, *, resolve: Resolver = system_resolver, schemes: Collection[str] = ("http", "https"), within_s: float = _RESOLVE_S
+    url: str,
+    *,
+    resolve: Resolver = system_resolver,
+    schemes: Collection[str] = ("http", "https"),
+    own: Collection[str] = (),
+    within_s: float = _RESOLVE_S,
 ) -> Target:
     """Where a URL leads. RefusedError ("address") unless it is plain and every address of its host is public.
+
+    `own` are hosts of the operator's, as "host" or "host:port": these may be private, and have a port of their own.
 
     Plain means: http on port 80 or https on port 443, no user, a host that is a name or an address in its usual form. Whoever connects
     must use `addresses`: asking the resolver again may give another answer (DNS rebinding). RefusedError ("unreachable") when the
@@ -73,8 +81,12 @@ def locate(
     if parts.scheme not in schemes:
         raise _refused()
     host = _host(parts)
-    port = _PORTS[parts.scheme]
-    addresses = _addresses(host, port, resolve, within_s)
+    usual = _PORTS[parts.scheme]
+    port = parts.port or usual
+    is_own = f"{host}:{port}" in own or (port == usual and host in own)
+    if port != usual and not is_own:
+        raise _refused()
+    addresses = _addresses(host, port, resolve, within_s, is_own=is_own)
     path = quote(parts.path or "/", safe=_PATH) + (f"?{quote(parts.query, safe=_QUERY)}" if parts.query else "")
     return Target(scheme=parts.scheme, host=host, port=port, path=path, addresses=addresses)
 
@@ -84,10 +96,10 @@ def _split(url: str) -> SplitResult:
         raise _refused()
     try:
         parts = urlsplit(url)
-        port = parts.port
+        parts.port  # noqa: B018 - ValueError for what is no port
     except ValueError:
         raise _refused() from None
-    if parts.scheme not in _PORTS or "@" in parts.netloc or port not in (None, _PORTS[parts.scheme]):
+    if parts.scheme not in _PORTS or "@" in parts.netloc or parts.port == 0:
         raise _refused()
     return parts
 
@@ -118,12 +130,12 @@ def _parsed(text: str) -> Address:
         raise _refused() from None
 
 
-def _addresses(host: str, port: int, resolve: Resolver, within_s: float) -> tuple[Address, ...]:
-    """Every address of the host, all of them public; one that is not makes the whole host suspect."""
+def _addresses(host: str, port: int, resolve: Resolver, within_s: float, *, is_own: bool) -> tuple[Address, ...]:
+    """Every address of the host, all of them public unless it is the operator's; one that is not makes the whole host suspect."""
     found = tuple(_parsed(text) for text in _resolved(host, port, resolve, within_s))
     if not found:
         raise _refused("unreachable")
-    if not all(is_public(address) for address in found):
+    if not is_own and not all(is_public(address) for address in found):
         raise _refused()
     return found
 

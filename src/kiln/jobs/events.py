@@ -28,7 +28,7 @@ class EventKind(StrEnum):
     """data["stage"], data["lane"]; "outcome" is "done", "failed", "stopped" or "shared" (found finished)."""
 
     PROGRESS = "progress"
-    """data["stage"], data["share"] of the whole job."""
+    """data["stage"], data["share"] of the whole job, and of a stage that runs data["stage_share"] of its own work."""
 
     NOTE = "note"
     """data["text"]: a sentence for people."""

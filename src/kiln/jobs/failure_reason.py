@@ -31,6 +31,7 @@ class FailureReason(StrEnum):
     CRASHED = "crashed"
     BUDGET = "budget"
     CONTRACT = "contract"
+    POSTCONDITION = "postcondition"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 
@@ -44,12 +45,12 @@ _REASONS: Final[tuple[tuple[type[BaseException], FailureReason], ...]] = (
     (SetupError, FailureReason.SETUP),
     (BackendError, FailureReason.BACKEND),
     (ContractError, FailureReason.CONTRACT),
-    (PostconditionError, FailureReason.INTERNAL),
+    (PostconditionError, FailureReason.POSTCONDITION),
     (StorageError, FailureReason.STORAGE),
     (BudgetError, FailureReason.BUDGET),
     (Cancelled, FailureReason.CANCELLED),
 )
-"""The first that fits counts, so children stand before their parents. A stage that breaks its own promise is our bug: internal."""
+"""The first that fits counts, so children stand before their parents."""
 
 
 def reason_of(error: BaseException) -> FailureReason:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from kiln.errors import ConflictError, InputError
+from kiln.errors import ConflictError, InputError, did_you_mean
 from kiln.jobs.failure_reason import FailureReason
 from kiln.jobs.plain import canonical, parsed, sha256_of
 
@@ -17,6 +17,25 @@ MAX_REQUEST_BYTES: Final = 256 * 1024
 
 PRIORITIES: Final = range(-100, 101)
 """A lower one goes first; 0 is usual."""
+
+
+class Kind(StrEnum):
+    """What is to be done with a request's inputs."""
+
+    MAKE = "make"
+    """Pictures become a package."""
+
+    PROCESS = "process"
+    """A model becomes a package, by a recipe's game stages."""
+
+    EXPORT = "export"
+    """A finished package goes to further engines and formats."""
+
+    INSPECT = "inspect"
+    """A model, a picture or a package is measured."""
+
+    CHECK = "check"
+    """A model or a package is measured, and judged by a contract."""
 
 
 class State(StrEnum):
@@ -52,23 +71,29 @@ was told "it is being cancelled" never finds it done."""
 def check_transition(before: State, after: State) -> None:
     """Raise ConflictError for a change that is not in the table."""
     if after not in TRANSITIONS[before]:
-        cure = "it has ended: submit the request again" if before.terminal else f"it can become {', '.join(sorted(TRANSITIONS[before]))}"
-        raise ConflictError(f"a job that is {before} cannot become {after}; {cure}")
+        cure = "it has ended, and stays as it is" if before.terminal else f"it can become {', '.join(sorted(TRANSITIONS[before]))}"
+        raise ConflictError(f"a job that is {before} cannot become {after}: {cure}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be made: plain JSON, and keys of stored bytes."""
+    """What is to be made: plain JSON, and ids of files. `reception` says what a request of each kind may hold."""
 
+    kind: Kind = Kind.MAKE
     recipe: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Overrides by stage: {"simplify": {"triangles": 2000}}."""
+    """Overrides by stage, and under "job" whatever is no stage's: {"simplify": {"triangles": 2000}, "job": {"name": "skewer"}}."""
 
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Keys of stored pictures or models, by what they are: {"front": "uploads/..."}."""
+    """Ids of files, by what they are: {"picture_0": "file_..."}."""
 
     def __post_init__(self) -> None:
         """Keep a copy of our own, which nobody else can change. InputError when it is no plain JSON, or too large."""
+        if self.kind not in list(Kind):
+            raise InputError(
+                f"no kind of job is called {str(self.kind)[:80]!r}: {did_you_mean(str(self.kind)[:80], [kind.value for kind in Kind])}"
+            )
+        object.__setattr__(self, "kind", Kind(self.kind))
         text = canonical({"parameters": dict(self.parameters), "inputs": dict(self.inputs)})
         if len(text) > MAX_REQUEST_BYTES:
             raise InputError(f"the request has {len(text)} bytes: at most {MAX_REQUEST_BYTES} are taken; upload files and name their keys")
@@ -78,7 +103,7 @@ class Request:
 
     def as_data(self) -> dict[str, Any]:
         """The request as plain JSON."""
-        return {"recipe": self.recipe, "parameters": dict(self.parameters), "inputs": dict(self.inputs)}
+        return {"kind": self.kind.value, "recipe": self.recipe, "parameters": dict(self.parameters), "inputs": dict(self.inputs)}
 
     @property
     def sha256(self) -> str:
@@ -120,6 +145,9 @@ class Job:
     request_hash: str
     state: State
     priority: int = 0
+    turn: int = 0
+    """When it is begun, among those of its priority: the smallest first. See `fair_turns`."""
+
     idempotency_key: str | None = None
     batch_id: str | None = None
     webhook_url: str | None = field(default=None, repr=False)
@@ -133,7 +161,7 @@ class Job:
 
     progress: Progress = field(default_factory=Progress)
     results: Mapping[str, str] = field(default_factory=dict)
-    """Keys of stored bytes, by what they are."""
+    """Ids of the files it made, by their names."""
 
     failure: Failure | None = None
     """Present exactly when it failed."""

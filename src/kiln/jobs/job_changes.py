@@ -70,6 +70,18 @@ def change(connection: Connection, job: Job, columns: Mapping[str, Any], said: S
     return changed
 
 
+def take(connection: Connection, job_id: str, columns: Mapping[str, Any], *, at_ms: int) -> Job | None:
+    """A job running that was queued, with its event, by its id alone; None when it is not queued."""
+    values = {**columns, "state": State.RUNNING.value, "last_seq": JOBS.c.last_seq + 1}
+    queued = (JOBS.c.id == job_id, JOBS.c.state == State.QUEUED.value)
+    row = connection.execute(JOBS.update().where(*queued).values(**values).returning(JOBS)).mappings().one_or_none()
+    if row is None:
+        return None
+    job = job_of(row)
+    append(connection, job, [(EventKind.STATE, {"state": job.state.value, "executor": job.executor_id})], at_ms=at_ms)
+    return job
+
+
 def append(connection: Connection, job: Job, said: Sequence[Said], *, at_ms: int) -> None:
     """Write events, of which the last has the number that the job's row says."""
     same = {"job_id": job.id, "at_ms": at_ms, "attempt": job.attempts}

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from kiln.errors import InputError
 from kiln.jobs.events import Event
 from kiln.jobs.ids import is_id
-from kiln.jobs.job import Job, State
+from kiln.jobs.job import Job, Request, State
 from kiln.jobs.job_rows import event_of, job_of
-from kiln.jobs.tables import BATCHES, EVENTS, JOBS
+from kiln.jobs.tables import BATCHES, EVENTS, FILES, JOBS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,15 @@ def check_batch(connection: Connection, batch_id: str, *, tenant: str) -> None:
     mine = (BATCHES.c.id == batch_id, BATCHES.c.tenant == tenant)
     if not is_id(batch_id) or connection.execute(select(BATCHES.c.id).where(*mine)).one_or_none() is None:
         raise InputError(f"there is no batch {batch_id[:80]!r}: open one first")
+
+
+def check_files(connection: Connection, request: Request, *, tenant: str) -> None:
+    """InputError when a file that the request names is not the tenant's, any more. Whoever holds the tenant's row keeps them there."""
+    named = {file_id for file_id in request.inputs.values() if is_id(file_id)}
+    mine = select(FILES.c.id).where(FILES.c.tenant == tenant, FILES.c.id.in_(named))
+    gone = named - set(connection.execute(mine).scalars()) if named else set()
+    if gone:
+        raise InputError(f"there is no file {min(gone)!r} (any more): upload it, and submit again")
 
 
 def _number_of(connection: Connection, cursor: str, tenant: str) -> int:

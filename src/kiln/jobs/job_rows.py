@@ -17,6 +17,7 @@ _SAME = (
     "tenant",
     "request_hash",
     "priority",
+    "turn",
     "idempotency_key",
     "batch_id",
     "webhook_url",

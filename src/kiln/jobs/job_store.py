@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from kiln.errors import ConflictError, InputError
-from kiln.jobs import ledger
+from kiln.jobs import ledger, metrics
 from kiln.jobs.clock import Clock, SystemClock
 from kiln.jobs.database import Database
 from kiln.jobs.events import Event, EventKind
+from kiln.jobs.fair_turns import next_turn
 from kiln.jobs.job import Failure, Job, Progress, State
-from kiln.jobs.job_changes import Said, Step, append, change, move, told_of
-from kiln.jobs.job_queries import Page, check_batch, events_of, job_by_id, jobs_of, page_of
+from kiln.jobs.job_changes import Said, Step, append, change, move, take, told_of
+from kiln.jobs.job_queries import Page, check_batch, check_files, events_of, job_by_id, jobs_of, page_of
 from kiln.jobs.job_rows import failure_columns, progress_columns, row_of
 from kiln.jobs.orders import KEY_LIFE_MS, Order, Receipt
 from kiln.jobs.plain import canonical
@@ -42,6 +43,15 @@ class JobStore:
         """
         return self._database.write(lambda connection: self._submit(connection, order), repeatable=order.idempotency_key is not None)
 
+    def submit_all(self, orders: Sequence[Order]) -> tuple[Receipt, ...]:
+        """Add the jobs of a batch, all of them or none; one whose order has failed is failed at once. Otherwise as `submit`."""
+        repeatable = all(order.idempotency_key is not None for order in orders)
+        receipts = self._database.write(lambda connection: self._submit_all(connection, orders), repeatable=repeatable)
+        for receipt in receipts:
+            if receipt.created and receipt.job.state.terminal:
+                metrics.job_moved(receipt.job)
+        return receipts
+
     def get(self, job_id: str, *, tenant: str | None = None) -> Job:
         """A job; with a tenant, only if it is theirs. InputError when there is none, which does not say whether somebody else has it."""
         return self._database.read(lambda connection: job_by_id(connection, job_id, tenant=tenant))
@@ -67,6 +77,14 @@ class JobStore:
         columns = {"executor_id": executor_id, "attempts": job.attempts + 1, "started_ms": self._clock.now_ms()}
         return self._move(job, Step(after=State.RUNNING, columns=columns, said={"executor": executor_id}))
 
+    def take(self, job_id: str, *, executor_id: str) -> Job | None:
+        """As `start`, by its id and in one step; None when it is not queued."""
+        begun = {"executor_id": executor_id, "attempts": JOBS.c.attempts + 1, "started_ms": self._clock.now_ms()}
+        taken = self._database.write(lambda connection: take(connection, job_id, begun, at_ms=self._clock.now_ms()))
+        if taken is not None:
+            metrics.job_moved(taken)
+        return taken
+
     def requeue(self, job: Job, *, why: str) -> Job:
         """Let a running job wait again, because its worker was lost or sent home. From now on, writes of the old attempt are refused."""
         return self._move(job, Step(after=State.QUEUED, said={"why": _sentence(why)}))
@@ -87,13 +105,14 @@ class JobStore:
 
     def succeed(self, job: Job, *, results: Mapping[str, str], measured: Iterable[Charge]) -> Job:
         """End a running job with keys of what it made, and settle what it cost."""
-        return self._move(job, Step(after=State.SUCCEEDED, columns={"results": canonical(dict(results))}, measured=tuple(measured)))
+        charges = tuple(measured)
+        ended = self._move(job, Step(after=State.SUCCEEDED, columns={"results": canonical(dict(results)), "share": 1.0}, measured=charges))
+        metrics.job_charged(charges)
+        return ended
 
     def fail(self, job: Job, failure: Failure) -> Job:
         """End a queued or running job without a result, and release what it held."""
-        clean = Failure(reason=failure.reason, message=_sentence(failure.message))
-        said = {"reason": clean.reason.value, "message": clean.message}
-        return self._move(job, Step(after=State.FAILED, columns=failure_columns(clean), said=said))
+        return self._move(job, _failed(failure))
 
     def ask_to_cancel(self, job_id: str, *, tenant: str | None = None) -> Job:
         """Cancel a queued job, or have a running one stopped: then it is cancelling until its worker says it has stopped.
@@ -101,23 +120,42 @@ class JobStore:
         Asking again changes nothing. Raises ConflictError when the job has ended, InputError when there is none.
         """
 
-        def write(connection: Connection) -> Job:
+        def write(connection: Connection) -> tuple[Job, bool]:
             job = job_by_id(connection, job_id, tenant=tenant, lock=True)
             if job.state in (State.CANCELLING, State.CANCELLED):
-                return job
+                return job, False
             after = State.CANCELLED if job.state is State.QUEUED else State.CANCELLING
-            return move(connection, job, Step(after=after), at_ms=self._clock.now_ms())
+            return move(connection, job, Step(after=after), at_ms=self._clock.now_ms()), True
 
-        return self._database.write(write, repeatable=True)
+        job, is_news = self._database.write(write, repeatable=True)
+        if is_news:
+            metrics.cancel_asked()
+            metrics.job_moved(job)
+        return job
 
     def cancelled(self, job: Job) -> Job:
         """End a job that was to be cancelled and has stopped, and release what it held."""
         return self._move(job, Step(after=State.CANCELLED))
 
     def _move(self, job: Job, step: Step) -> Job:
-        return self._database.write(lambda connection: move(connection, job, step, at_ms=self._clock.now_ms()))
+        moved = self._database.write(lambda connection: move(connection, job, step, at_ms=self._clock.now_ms()))
+        metrics.job_moved(moved)
+        return moved
 
-    def _submit(self, connection: Connection, order: Order) -> Receipt:
+    def _submit_all(self, connection: Connection, orders: Sequence[Order]) -> tuple[Receipt, ...]:
+        """One after the other; those of one tenant and priority have turns in a row, which are looked up once."""
+        turns: dict[tuple[str, int], int] = {}
+        receipts = []
+        for order in orders:
+            line = order.tenant, order.priority
+            if line not in turns:
+                lock_tenant(connection, order.tenant)
+                turns[line] = next_turn(connection, tenant=order.tenant, priority=order.priority)
+            receipts.append(self._submit(connection, order, turn=turns[line]))
+            turns[line] += 1
+        return tuple(receipts)
+
+    def _submit(self, connection: Connection, order: Order, *, turn: int | None = None) -> Receipt:
         """Within a transaction that holds the tenant's row from the start: looking for the key's job and adding it are one step."""
         now = self._clock.now_ms()
         lock_tenant(connection, order.tenant)
@@ -126,8 +164,12 @@ class JobStore:
             return Receipt(job=made, created=False)
         if order.batch_id is not None:
             check_batch(connection, order.batch_id, tenant=order.tenant)
-        warnings = ledger.admit(connection, tenant=order.tenant, charges=order.charges, at_ms=now)
-        job = order.as_job(now_ms=now, last_seq=1 + len(order.charges) + len(warnings))
+        if order.failure is None:
+            check_files(connection, order.request, tenant=order.tenant)
+        warnings = ledger.admit(connection, tenant=order.tenant, charges=order.charges, at_ms=now) if order.charges else ()
+        if turn is None:
+            turn = next_turn(connection, tenant=order.tenant, priority=order.priority)
+        job = order.as_job(now_ms=now, last_seq=1 + len(order.charges) + len(warnings), turn=turn)
         connection.execute(JOBS.insert().values(**row_of(job)))
         entries = ledger.hold(connection, job_id=job.id, tenant=job.tenant, charges=order.charges, at_ms=now)
         queued: Said = (EventKind.STATE, {"state": job.state.value})
@@ -136,6 +178,8 @@ class JobStore:
         if order.idempotency_key is not None:
             row = {"tenant": job.tenant, "key": order.idempotency_key, "job_id": job.id, "request_hash": job.request_hash}
             connection.execute(IDEMPOTENCY_KEYS.insert().values(**row, expires_ms=now + KEY_LIFE_MS))
+        if order.failure is not None:
+            job = move(connection, job, _failed(order.failure), at_ms=now)
         return Receipt(job=job, created=True, warnings=warnings)
 
 
@@ -153,6 +197,12 @@ def _made_before(connection: Connection, order: Order, *, now_ms: int) -> Job | 
     if row.request_hash != order.request.sha256:
         raise ConflictError("this Idempotency-Key was used for another request less than 24 h ago: give every request a key of its own")
     return job_by_id(connection, row.job_id, tenant=order.tenant)
+
+
+def _failed(failure: Failure) -> Step:
+    clean = Failure(reason=failure.reason, message=_sentence(failure.message))
+    said = {"reason": clean.reason.value, "message": clean.message}
+    return Step(after=State.FAILED, columns=failure_columns(clean), said=said)
 
 
 def _sentence(words: str) -> str:

@@ -56,6 +56,15 @@ class Use:
     gpu_ms: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How long a backend may work a day, for one tenant or for EVERYBODY together."""
+
+    tenant: str
+    item: str
+    gpu_ms_a_day: int
+
+
 class Ledger:
     """Budgets, quotas and what was used of them."""
 
@@ -84,6 +93,18 @@ class Ledger:
             insert_or_update(connection, QUOTAS, {"item": item, "tenant": tenant, **limit}, update=limit)
 
         self._database.write(write)
+
+    def budgets(self) -> Mapping[str, int]:
+        """Micro-dollars that tenants may spend in all, of those that have a limit."""
+        query = select(TENANTS.c.tenant, TENANTS.c.budget_microdollars).where(TENANTS.c.budget_microdollars.is_not(None))
+        rows = self._database.read(lambda connection: connection.execute(query.order_by(TENANTS.c.tenant)).all())
+        return {tenant: int(budget) for tenant, budget in rows}
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """Every quota there is."""
+        query = select(QUOTAS.c.tenant, QUOTAS.c.item, QUOTAS.c.gpu_ms_a_day).order_by(QUOTAS.c.item, QUOTAS.c.tenant)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return tuple(Quota(tenant=tenant, item=item, gpu_ms_a_day=limit) for tenant, item, limit in rows)
 
     def spent(self, tenant: str) -> int:
         """Micro-dollars a tenant has spent or held so far."""

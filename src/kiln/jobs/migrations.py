@@ -10,13 +10,14 @@ from sqlalchemy import Connection, inspect, select, text
 
 from kiln.errors import SetupError
 from kiln.jobs.tables import METADATA, SCHEMA_VERSION, refuse_changes
+from kiln.jobs.version_2 import to_version_2
 
 Migration = Callable[[Connection], None]
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the shape in `tables`."""
 
-MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({})
+MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({1: to_version_2})
 """What leads from version n to n + 1, by n. A step is written once and never changed: databases out there went through it."""
 
 _LOCK: Final = 0x6B696C6E

@@ -9,7 +9,7 @@ from typing import Final
 
 from kiln.errors import InputError
 from kiln.jobs.ids import new_id
-from kiln.jobs.job import PRIORITIES, Job, Request, State
+from kiln.jobs.job import PRIORITIES, Failure, Job, Request, State
 from kiln.jobs.prices import Charge
 
 KEY_LIFE_MS: Final = 24 * 3600 * 1000
@@ -34,6 +34,8 @@ class Order:
 
     batch_id: str | None = None
     webhook_url: str | None = field(default=None, repr=False)
+    failure: Failure | None = None
+    """Why its job has failed before it began: a batch keeps a record of its bad items, too."""
 
     def __post_init__(self) -> None:
         if self.priority not in PRIORITIES:
@@ -43,7 +45,7 @@ class Order:
         if self.webhook_url is not None and not _WEBHOOK.fullmatch(self.webhook_url):
             raise InputError("a webhook's URL begins with https:// and has up to 2,000 more visible ASCII characters")
 
-    def as_job(self, *, now_ms: int, last_seq: int) -> Job:
+    def as_job(self, *, now_ms: int, last_seq: int, turn: int) -> Job:
         """The job it becomes, in the state queued, with so many events."""
         return Job(
             id=new_id("job"),
@@ -52,6 +54,7 @@ class Order:
             request_hash=self.request.sha256,
             state=State.QUEUED,
             priority=self.priority,
+            turn=turn,
             idempotency_key=self.idempotency_key,
             batch_id=self.batch_id,
             webhook_url=self.webhook_url,

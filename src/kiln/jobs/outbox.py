@@ -44,7 +44,12 @@ class Outbox:
             rows = connection.execute(claimed.returning(*names)).mappings().all()
             return tuple(sorted((Delivery(**row) for row in rows), key=lambda delivery: delivery.number))
 
-        return self._database.write(write)
+        return self._database.write(write) if self._is_due() else ()  # many workers look often: looking alone must lock nothing
+
+    def _is_due(self) -> bool:
+        """Whether there is any message to be sent now."""
+        query = select(WEBHOOKS.c.number).where(WEBHOOKS.c.due_ms <= self._clock.now_ms()).limit(1)
+        return self._database.read(lambda connection: connection.execute(query).first()) is not None
 
     def delivered(self, delivery: Delivery) -> None:
         """It arrived, and is not sent again."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Final
 
+from kiln.backends.card import Card
 from kiln.errors import InputError, did_you_mean
 
 MICRODOLLARS_PER_DOLLAR = 1_000_000
+
+USUAL_GPU_SECONDS: Final = 60.0
+"""Held for a call whose card names no time: hosted generators and open ones on one current GPU take 5 s to 3 min."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,12 @@ class Charge:
     def __post_init__(self) -> None:
         if self.microdollars < 0 or self.gpu_ms < 0:
             raise InputError(f"a charge for {self.item} is negative: what is given back is settled or released, never charged")
+
+
+def expected_work(card: Card, *, calls: int) -> Work:
+    """What a backend is expected to do in so many calls, before it has done any."""
+    seconds = (card.gpu_seconds or USUAL_GPU_SECONDS) if card.needs_gpu else 0.0
+    return Work(item=card.name, gpu_ms=calls * round(1000 * seconds), calls=calls)
 
 
 def charges_for(work: Iterable[Work], *, rates: Mapping[str, Rate]) -> tuple[Charge, ...]:

@@ -11,14 +11,24 @@ STRUCK_OUT: Final = "***"
 _SHORTEST_SECRET: Final = 6
 """Characters; shorter values would strike out half of every sentence."""
 
+_NAMES: Final = (
+    "api[_-]?key|access[_-]?key|private[_-]?key|token|secret|passw(?:or)?d|passphrase|signature|credential|cookie|"
+    "(?<![a-z0-9])(?:pwd|sig)(?![a-z0-9])"
+)
+"""What names of secrets have in them; some only as a whole word. Whatever stands before is no matter."""
+
 _LOOKS_SECRET: Final = (
-    re.compile(r"(?<=://)[^\s/@]+(?=@)"),  # user:password@ in a URL
-    re.compile(r"(?i)(?<=\bbearer )\S+"),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"(?<=://)[^\s/]+(?=@)"),  # user:password@ in a URL; a password may hold an @ of its own
+    re.compile(r"(?i)(?<=\bbearer )\S+|(?<=\bauthorization: basic )[A-Za-z0-9+/]{8,}={0,2}"),
     re.compile(
-        r"""(?ix) (?<![a-z]) (?:[a-z0-9_-]*(?:api[_-]?key|access[_-]?key|token|secret|passw(?:or)?d|signature|credential)[a-z0-9_-]*)
-        ["']? \s* [=:] \s* (?:bearer\s+)? ["']? (?P<value>[^\s"'&,;]+)"""
+        rf"""(?ix) (?:{_NAMES})[a-z0-9_.-]{{0,64}} \\?["']? \s{{0,8}} (?:=|:|%3d) \s{{0,8}} (?:(?:bearer|basic)\s+)?
+        (?: \\?"(?P<double>[^"\\]*) | \\?'(?P<single>[^'\\]*) | (?P<value>[^\s"'&,;]+) )"""
     ),
-    re.compile(r"\b(?:kiln_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16})\b"),
+    re.compile(
+        r"(?<![A-Za-z0-9_-])(?:kiln_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|whsec_[A-Za-z0-9+/=_-]{16,}|hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}"
+        r"|gh[opsu]_[A-Za-z0-9]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
+    ),
 )
 
 _CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0))} | {
@@ -45,5 +55,7 @@ def strike_out(text: str, *, secrets: Iterable[str]) -> str:
 
 def _strike(match: re.Match[str]) -> str:
     """The match without its value, or without anything when all of it is secret."""
-    value = match.groupdict().get("value")
-    return match[0].removesuffix(value) + STRUCK_OUT if value else STRUCK_OUT
+    if not match.groupdict():
+        return STRUCK_OUT
+    value = next((value for value in match.groupdict().values() if value), "")
+    return match[0].removesuffix(value) + STRUCK_OUT if value else match[0]

@@ -6,11 +6,12 @@ JSON is text in its canonical form, written and read by `plain` alone.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Float,
     ForeignKey,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -54,12 +56,13 @@ JOBS: Final = Table(
     Column("number", NUMBER, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("tenant", Text, ForeignKey("tenants.tenant"), nullable=False),
-    Column("batch_id", Text, ForeignKey("batches.id"), index=True),
+    Column("batch_id", Text, ForeignKey("batches.id")),
     Column("request", Text, nullable=False),
     Column("request_hash", Text, nullable=False),
     Column("idempotency_key", Text),
     Column("webhook_url", Text),
     Column("priority", Integer, nullable=False),
+    Column("turn", BigInteger, nullable=False, server_default=text("0")),  # of `fair_turns`
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("executor_id", Text),
@@ -73,9 +76,23 @@ JOBS: Final = Table(
     Column("started_ms", BigInteger),
     Column("ended_ms", BigInteger),
     Index("jobs_of_a_tenant", "tenant", "number"),
-    Index("jobs_of_a_state", "state", "executor_id"),
     sqlite_autoincrement=True,
 )
+
+
+def _index(name: str, *columns: Column[Any], only: ColumnElement[bool]) -> None:
+    """Index some of the jobs. Every change of a job's state writes to each index it is in, so it is in none that it does not need."""
+    Index(name, *columns, sqlite_where=only, postgresql_where=only)
+
+
+IS_QUEUED: Final = JOBS.c.state == literal_column("'queued'")
+"""In the statement itself, not as its parameter: only so do databases see that a query asks for no other jobs than an index has."""
+
+_index("jobs_in_line", JOBS.c.priority, JOBS.c.turn, only=IS_QUEUED)
+_index("jobs_of_a_tenant_in_line", JOBS.c.tenant, JOBS.c.priority, JOBS.c.turn, only=IS_QUEUED)
+_index("jobs_unfinished", JOBS.c.number, only=JOBS.c.ended_ms.is_(None))
+_index("jobs_by_end", JOBS.c.ended_ms, only=JOBS.c.ended_ms.is_not(None))
+_index("jobs_of_a_batch", JOBS.c.batch_id, only=JOBS.c.batch_id.is_not(None))
 
 IDEMPOTENCY_KEYS: Final = Table(
     "idempotency_keys",
@@ -156,6 +173,25 @@ EXECUTORS: Final = Table(
     Column("beaten_ms", BigInteger, nullable=False),
 )
 
+FILES: Final = Table(
+    "files",
+    METADATA,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("tenant", Text, ForeignKey("tenants.tenant"), nullable=False),
+    Column("job_id", Text, ForeignKey("jobs.id")),  # NULL: an upload
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False, index=True),
+    Column("sha256", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("job_id", "name"),
+    Index("files_of_a_tenant", "tenant", "number"),
+    sqlite_autoincrement=True,
+)
+
 WEBHOOKS: Final = Table(
     "webhooks",
     METADATA,
@@ -171,19 +207,60 @@ WEBHOOKS: Final = Table(
     sqlite_autoincrement=True,
 )
 
-_SQLITE_REFUSAL: Final = "CREATE TRIGGER {0}_no_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} is append-only'); END"
+LEASES: Final = Table(
+    "leases",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("until_ms", BigInteger, nullable=False),
+)
+"""Who does a chore that is done once for all processes has taken it until then."""
+
+FORGOTTEN: Final = Table(
+    "forgotten_histories",
+    METADATA,
+    Column("job_id", Text, ForeignKey("jobs.id"), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+"""Ended jobs whose events are not kept any longer; the database lets nobody delete an event of any other job."""
+
+WEBHOOK_SECRETS: Final = Table(
+    "webhook_secrets",
+    METADATA,
+    Column("tenant", Text, ForeignKey("tenants.tenant"), primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("previous", Text),  # the one before, which still signs until previous_ends_ms
+    Column("previous_ends_ms", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+)
+"""In the clear, because whoever signs must know them; they open nothing of ours."""
+
+_SQLITE_REFUSAL: Final = "CREATE TRIGGER {0}_no_{1} BEFORE {1} ON {0} {2} BEGIN SELECT RAISE(ABORT, '{0} is append-only'); END"
+_SQLITE_UNLESS: Final = "WHEN NOT EXISTS (SELECT 1 FROM forgotten_histories WHERE job_id = OLD.job_id)"
 
 _POSTGRESQL_REFUSAL: Final = """
 CREATE FUNCTION {0}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{0} is append-only'; END $$;
-CREATE TRIGGER {0}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {0} EXECUTE FUNCTION {0}_is_append_only()
+CREATE TRIGGER {0}_append_only BEFORE {1} ON {0} EXECUTE FUNCTION {0}_is_append_only()
+"""
+_POSTGRESQL_UNLESS: Final = """
+CREATE FUNCTION {0}_is_forgotten() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT 1 FROM forgotten_histories WHERE job_id = OLD.job_id) THEN RETURN OLD; END IF;
+    RAISE EXCEPTION '{0} is append-only';
+END $$;
+CREATE TRIGGER {0}_forgotten BEFORE DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION {0}_is_forgotten()
 """
 
 
 def refuse_changes(connection: Connection) -> None:
-    """Have the database itself refuse to change or delete what is only appended to."""
-    for table in (EVENTS.name, LEDGER.name):
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(_POSTGRESQL_REFUSAL.format(table))
-        else:
-            for verb in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(_SQLITE_REFUSAL.format(table, verb))
+    """Have the database itself refuse to change or delete what is only appended to; a history goes whole, once that is written down."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_POSTGRESQL_REFUSAL.format(LEDGER.name, "UPDATE OR DELETE OR TRUNCATE"))
+        connection.exec_driver_sql(_POSTGRESQL_REFUSAL.format(EVENTS.name, "UPDATE OR TRUNCATE"))
+        connection.exec_driver_sql(_POSTGRESQL_UNLESS.format(EVENTS.name))
+        return
+    for table, verb, unless in (
+        (LEDGER, "UPDATE", ""),
+        (LEDGER, "DELETE", ""),
+        (EVENTS, "UPDATE", ""),
+        (EVENTS, "DELETE", _SQLITE_UNLESS),
+    ):
+        connection.exec_driver_sql(_SQLITE_REFUSAL.format(table.name, verb, unless))

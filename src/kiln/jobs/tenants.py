@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from kiln.errors import InputError
 from kiln.jobs.tables import TENANTS
 from kiln.jobs.upsert import insert_if_absent
+
+_LOCKED: Final = select(TENANTS).where(TENANTS.c.tenant == bindparam("of")).with_for_update(key_share=True)  # others may still point to it
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -23,9 +25,8 @@ def add_tenant(connection: Connection, tenant: str) -> None:
 
 def lock_tenant(connection: Connection, tenant: str) -> Row[tuple[str, int | None, int]]:
     """The tenant's row, which nobody else can lock until the transaction ends; SQLite's one writer holds everything anyway."""
-    query = select(TENANTS).where(TENANTS.c.tenant == tenant).with_for_update(key_share=True)  # others may still point to it
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_LOCKED, {"of": tenant}).one_or_none()
     if row is None:
         add_tenant(connection, tenant)
-        row = connection.execute(query).one()
+        row = connection.execute(_LOCKED, {"of": tenant}).one()
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 
@@ -10,6 +11,7 @@ import pytest
 from kiln import errors
 from kiln.asset import Line, Verdict
 from kiln.jobs.executors.failure import LaneCrashed, MemoryLimitError, StageBroken, as_data, crash_message, from_data
+from kiln.jobs.retry import decide
 
 
 def cross(error: BaseException) -> errors.KilnError:
@@ -54,6 +56,17 @@ def test_foreign_errors_are_named_or_sorted() -> None:
     broken = cross(ZeroDivisionError("division"))
     assert type(broken) is StageBroken
     assert str(broken).startswith("bake failed unexpectedly: ZeroDivisionError: division; please report")
+
+
+def test_a_full_disk_is_nobodys_bug_and_may_pass() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    wrapped = errors.SetupError("the package was not written")
+    wrapped.__cause__ = full
+    for error in (full, wrapped):
+        there = cross(error)
+        assert isinstance(there, errors.StorageError)
+        assert there.kind == "full"
+        assert decide(there, tries=1, crashes=0, seed="x").again
 
 
 def test_a_crash_tells_how() -> None:

@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Final
 
 from kiln import settings
 from kiln.jobs.executors import scratch
-from kiln.jobs.executors.failure import LaneCrashed, crash_message
 from kiln.jobs.executors.interface import StageCall
 from kiln.jobs.executors.lane_setup import LaneSetup, LaneSite
 from kiln.jobs.executors.output_log import OutputLog, Owner
@@ -53,6 +52,9 @@ class ChildProcess:
         self.is_idle = True
         """Whether no call is at work in it."""
 
+        self.has_begun = False
+        """Whether it has taken up the call that it was sent: what ends it before that has nothing to do with the call."""
+
         self._outbox.put(encode(_hello(setup, site, token)))
 
     @property
@@ -69,7 +71,7 @@ class ChildProcess:
         """Send a call; what `receive` gives from now on is about it. WireError when it is too long."""
         encoded = encode({"kind": "call", "number": self._number + 1, "call": call.model_dump(mode="json")})
         self._number += 1
-        self.is_idle = False
+        self.is_idle = self.has_begun = False
         self._output.expect(self._number, Owner(job=call.job, stage=call.stage))
         self._outbox.put(encoded)
 
@@ -88,18 +90,20 @@ class ChildProcess:
             raise EOFError
         if message.get("number", self._number) != self._number:
             return None  # a late sign of an earlier call
+        if message["kind"] == "begun":
+            self.has_begun = True
+            return None
         if message["kind"] in {"done", "failed"}:
             self.is_idle = True
         return message
 
-    def crash(self, stage: str) -> LaneCrashed:
-        """What to say of a child that went away by itself."""
+    def death(self) -> tuple[int | None, str]:
+        """Of a child that went away by itself: its exit code, None when nobody knows it, and the last it printed."""
         ended_with: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             ended_with = self._process.wait(timeout=_END_S)
         self.end()
-        message = crash_message(stage, ended_with, self._output.last_words(wait_s=_LAST_WORDS_S))
-        return LaneCrashed(message, ended_with=ended_with)
+        return ended_with, self._output.last_words(wait_s=_LAST_WORDS_S)
 
     def end(self) -> None:
         """Kill it and all it has started, and remove its temporary files. Once: later, its number may be another process'."""
@@ -167,4 +171,5 @@ def _hello(setup: LaneSetup, site: LaneSite, token: str) -> dict[str, Any]:
         "codec": setup.codec,
         "codec_options": dict(setup.codec_options),
         "stages": setup.stages,
+        "warm_up": setup.warm_up,
     }

@@ -9,22 +9,43 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from kiln.errors import InputError, PostconditionError
-from kiln.jobs.executors.interface import Reference
+from kiln.jobs.executors.interface import Reference, StageCall
+from kiln.stages.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What became of a stage's result."""
+
+    outputs: Mapping[str, Reference]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What is too small to be stored, as plain JSON."""
 
 
 class StageCodec(Protocol):
-    """Turns references into what a stage takes, and what it gives into references. It lives as long as its lane."""
+    """Turns a call's references into what a stage takes, and what it gives into references. It lives as long as its lane."""
 
-    def read(self, inputs: Mapping[str, Reference], *, takes: Any) -> Any:
-        """The thing of type `takes` that these bytes say. InputError when bytes are missing or not what their SHA-256 says."""
+    def reading(self, call: StageCall, stage: Stage) -> AbstractContextManager[Any]:
+        """The thing that the stage takes, for as long as the block lasts; then what it needed on the disk is removed.
 
-    def write(self, thing: Any, *, prefix: str, gives: Any) -> Mapping[str, Reference]:
-        """Store a thing of type `gives` under keys that start with `prefix`. Writing the same thing twice is harmless."""
+        InputError when bytes are missing or not what their SHA-256 says.
+        """
+
+    def laying_out(self, call: StageCall) -> AbstractContextManager[Mapping[str, str]]:
+        """Paths, by parameter, at which the files lie that the call's parameters name, for as long as the block lasts.
+
+        Raises as `reading`.
+        """
+
+    def write(self, made: Any, *, given: Any, call: StageCall, stage: Stage) -> Made:
+        """Store what the stage made of what it was given. Writing the same thing twice is harmless."""
 
 
 class JsonCodec:
@@ -33,24 +54,32 @@ class JsonCodec:
     def __init__(self, *, folder: str) -> None:
         self._folder = Path(folder)
 
-    def read(self, inputs: Mapping[str, Reference], *, takes: Any) -> dict[str, Any]:  # noqa: ARG002 - JSON needs no type
+    @contextmanager
+    def reading(self, call: StageCall, stage: Stage) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - JSON needs no type
         """Every input's value by its name."""
-        return {name: self._value(reference) for name, reference in inputs.items()}
+        yield {name: json.loads(self._content(reference)) for name, reference in call.inputs.items()}
 
-    def write(self, thing: Any, *, prefix: str, gives: Any) -> dict[str, Reference]:  # noqa: ARG002 - JSON needs no type
+    @contextmanager
+    def laying_out(self, call: StageCall) -> Iterator[dict[str, str]]:
+        """They lie where they always do."""
+        for file in call.files.values():
+            self._content(file)
+        yield {name: str(self._path(file.key)) for name, file in call.files.items()}
+
+    def write(self, made: Any, *, given: Any, call: StageCall, stage: Stage) -> Made:  # noqa: ARG002 - JSON needs no type
         """One file `<prefix>/<name>.json` for each value."""
-        if not isinstance(thing, Mapping):
-            raise PostconditionError(f"the stage gave a {type(thing).__name__}: this codec stores mappings of names to JSON values")
-        return {name: self._store(f"{prefix}/{name}.json", value) for name, value in thing.items()}
+        if not isinstance(made, Mapping):
+            raise PostconditionError(f"the stage gave a {type(made).__name__}: this codec stores mappings of names to JSON values")
+        return Made(outputs={name: self._store(f"{call.output_prefix}/{name}.json", value) for name, value in made.items()})
 
-    def _value(self, reference: Reference) -> Any:
+    def _content(self, reference: Reference) -> bytes:
         try:
             content = self._path(reference.key).read_bytes()
         except OSError as error:
             raise InputError(f"the input {reference.key} is missing: {error.strerror}; submit the job again") from error
         if hashlib.sha256(content).hexdigest() != reference.sha256:
             raise InputError(f"the input {reference.key} has changed since it was stored: submit the job again")
-        return json.loads(content)
+        return content
 
     def _store(self, key: str, value: Any) -> Reference:
         content = json.dumps(value, sort_keys=True, allow_nan=False).encode()

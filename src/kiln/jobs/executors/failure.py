@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from kiln.errors import BackendError, ContractError, KilnError, SetupError
+from kiln.errors import BackendError, ContractError, KilnError, SetupError, StorageError, is_disk_full
 from kiln.jobs.scrub import scrub, strike_out
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class LaneCrashed(BackendError):
     def signal(self) -> int | None:
         """The number of the signal that ended the process, if one did."""
         return None if self.ended_with is None or self.ended_with >= 0 else -self.ended_with
+
+
+class LaneNotStarted(BackendError):
+    """A lane's process could not be started, or ended before it could take a call: it says nothing of the call, which may be tried again."""
 
 
 class LaneBusy(SetupError):
@@ -51,17 +55,19 @@ _OUT_OF_MEMORY: Final = frozenset({"MemoryError", "OutOfMemoryError", "_ArrayMem
 
 
 def crash_message(stage: str, ended_with: int | None, last_words: str) -> str:
-    """What to tell people of a lane's death."""
-    how = f"ended with exit code {ended_with}" if ended_with is not None else "was lost"
-    if ended_with is not None and ended_with < 0:
-        name = {known.value: known.name for known in signal.Signals}.get(-ended_with, f"signal {-ended_with}")
-        how = f"was killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
-    said = f"; its last words: {last_words}" if last_words else ""
-    return f"the process that ran {stage} {how}{said}; try again, with a smaller input if it happens twice"
+    """What to tell people of a lane's death in the middle of a stage."""
+    return f"the process that ran {stage} {_manner(ended_with, last_words)}; try again, with a smaller input if it happens twice"
+
+
+def start_message(lane: str, ended_with: int | None, last_words: str) -> str:
+    """What to tell people of a lane whose process ends before it can work."""
+    return f"lane {lane} cannot start: its process {_manner(ended_with, last_words)}; give it more memory, or see the worker's log"
 
 
 def as_data(error: BaseException, *, stage: str) -> dict[str, Any]:
     """An error as a message: the names of its class and of those it is made from, nearest first, its words, and what else it knows."""
+    if is_disk_full(error) or is_disk_full(error.__cause__ or error):
+        error = StorageError(f"the disk is full where {stage} works: free some space", kind="full")
     if not isinstance(error, KilnError):
         error = _translated(error, stage)
     family = [f"{cls.__module__}:{cls.__qualname__}" for cls in type(error).__mro__ if issubclass(cls, KilnError)]
@@ -83,6 +89,16 @@ def from_data(data: dict[str, Any], *, secrets: Iterable[str] = ()) -> KilnError
     return error
 
 
+def _manner(ended_with: int | None, last_words: str) -> str:
+    """How a process ended."""
+    how = f"ended with exit code {ended_with}" if ended_with is not None else "was lost"
+    if ended_with is not None and ended_with < 0:
+        name = {known.value: known.name for known in signal.Signals}.get(-ended_with, f"signal {-ended_with}")
+        how = f"was killed by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
+    said = f"; its last words: {last_words}" if last_words else ""
+    return f"{how}{said}"
+
+
 def _translated(error: BaseException, stage: str) -> KilnError:
     """A foreign error as one of ours, with the place it came from."""
     if any(cls.__name__ in _OUT_OF_MEMORY for cls in type(error).__mro__) or getattr(error, "errno", None) == errno.ENOMEM:
@@ -100,9 +116,9 @@ def _verdict_data(error: KilnError) -> dict[str, Any] | None:
 def _verdict(data: dict[str, Any] | None) -> Verdict | None:
     if data is None:
         return None
-    from kiln.asset import Line, Verdict
+    from kiln.jobs.executors.terms import verdict_of
 
-    return Verdict(contract=data["contract"], lines=tuple(Line(**line) for line in data["lines"]), attempts=tuple(data["attempts"]))
+    return verdict_of(data)
 
 
 def _family() -> dict[str, type[KilnError]]:

@@ -23,6 +23,13 @@ class Reference(_Data):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class NamedFile(Reference):
+    """A file that a parameter names."""
+
+    name: str
+    """What its owner calls it, fit for every disk: messages show it."""
+
+
 class CallLimits(_Data):
     """What one call may use. A limit that is None is not kept."""
 
@@ -45,7 +52,29 @@ class CallLimits(_Data):
     """Address space the child may have (RLIMIT_AS): allocations beyond it fail. GPU libraries reserve far more than they use."""
 
 
-class StageCall(_Data):
+class Given(_Data):
+    """What a stage works on, wherever it is."""
+
+    inputs: Mapping[str, Reference] = {}
+    """Parts that lie in the store, by name."""
+
+    values: Mapping[str, Any] = {}
+    """What is too small to be stored: names of files, a verdict."""
+
+    remade: tuple[Remade, ...] = ()
+    """Parts that are in no store, because making them again is quicker than reading them."""
+
+
+class Remade(Given):
+    """Fields that a quick stage makes, each time somebody needs them."""
+
+    stage: str
+    params: Mapping[str, Any] = {}
+    fields: tuple[str, ...]
+    """Names of the fields of its result that are wanted."""
+
+
+class StageCall(Given):
     """One stage to be run on inputs that lie in a store."""
 
     stage: str
@@ -53,9 +82,11 @@ class StageCall(_Data):
     """Of the stage's code; part of what its outputs are addressed by."""
 
     params: Mapping[str, Any] = {}
-    inputs: Mapping[str, Reference] = {}
+    files: Mapping[str, NamedFile] = {}
+    """Of parameters that name files, which `params` leaves out: in a lane, each becomes the path of that content."""
+
     output_prefix: str
-    """The key of every output starts with this."""
+    """The key of every output starts with this, unless the codec addresses outputs by their content."""
 
     limits: CallLimits = CallLimits()
     recipe: Mapping[str, Any] | None = None
@@ -74,6 +105,9 @@ class StageResult(_Data):
     """What a stage made, said and used."""
 
     outputs: Mapping[str, Reference]
+    values: Mapping[str, Any] = {}
+    """What is too small to be stored: a name, the sizes of files."""
+
     notes: tuple[str, ...] = ()
     measures: Mapping[str, float] = {}
     seconds: float
@@ -88,15 +122,26 @@ class StageResult(_Data):
     lane: str
     """The name of the lane it ran in, such as cpu0."""
 
+    began_ms: float = 0.0
+    """When the stage's own work began, by the clock of `Progress.at_ms`."""
+
 
 class Progress(_Data):
     """A sign of life from a running stage."""
 
-    kind: Literal["progress", "note", "heartbeat"]
+    kind: Literal["started", "progress", "note", "heartbeat"]
+    """"started": the lane, and the GPU if it needs one, are there, the inputs are read, and the stage's own work begins."""
+
     share: float = 0.0
     """Of the stage's work, 0 to 1; in the kind "progress"."""
 
     words: str = ""
+    lane: str = ""
+    """The name of the lane; in the kind "started"."""
+
+    at_ms: float = 0.0
+    """When it was said, by a clock that all lanes of that machine share, that only runs forward and says nothing of the date."""
+
     resident_bytes: int = 0
     """Held by the child now; in the kind "heartbeat", 0 where the system does not say."""
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -21,13 +21,14 @@ from pydantic import ValidationError
 
 from kiln.errors import KilnError, RecipeError
 from kiln.jobs.executors import own_limits
-from kiln.jobs.executors.codec import StageCodec
+from kiln.jobs.executors.codec import Made, StageCodec
 from kiln.jobs.executors.device_lock import device_lock
 from kiln.jobs.executors.failure import as_data
 from kiln.jobs.executors.interface import Progress, StageCall, StageResult
 from kiln.jobs.executors.lane_setup import load
 from kiln.jobs.executors.orphan import end_at_once, end_with
 from kiln.jobs.executors.scratch import claim
+from kiln.jobs.executors.terms import FELL_SHORT, FellShort, judge_of
 from kiln.jobs.executors.wire import Message, encode, receive, send
 from kiln.stages.stage import Context, Params, Stage
 
@@ -38,11 +39,18 @@ _PROGRESS_EVERY_S: Final = 0.05
 """Progress that comes faster is left out: nobody sees it, and a stage may report a million times."""
 
 
+_IDLE_S: Final = 0.3
+"""Without a call, after which a lane is taken for idle: the stages of one job follow each other faster."""
+
+Step = Callable[[], Any]
+"""A part of warming up, short enough that a call may wait for its end."""
+
+
 class LaneContext(Context):
     """A Context whose notes are heard at once."""
 
-    def __init__(self, *, tell: Callable[[Progress], None], is_stopped: Callable[[], bool], recipe: Any) -> None:
-        super().__init__(on_progress=self._tell_progress, is_stopped=is_stopped, recipe=recipe)
+    def __init__(self, *, tell: Callable[[Progress], None], is_stopped: Callable[[], bool], call: StageCall) -> None:
+        super().__init__(on_progress=self._tell_progress, is_stopped=is_stopped, recipe=call.recipe, judge=judge_of(call))
         self._tell = tell
         self._told_at = float("-inf")
 
@@ -83,13 +91,25 @@ class LaneChild:
             self._fail(0, error, stage="the start of the lane")
             return
         self._say({"kind": "ready"})
+        steps: Iterator[Step] = load(self._hello["warm_up"])() if self._hello["warm_up"] else iter(())
         while True:
-            message = self._calls.get()
+            message = self._next_call(steps)
             self._answer(message["number"], message["call"], codec=codec, find=find)
+
+    def _next_call(self, steps: Iterator[Step]) -> Message:
+        """The next call. When none has come for a moment, the lane warms up meanwhile, and goes on with that the next time."""
+        with contextlib.suppress(queue.Empty):
+            return self._calls.get(timeout=_IDLE_S)
+        for step in steps:
+            _take(step)
+            with contextlib.suppress(queue.Empty):
+                return self._calls.get_nowait()
+        return self._calls.get()
 
     def _answer(self, number: int, data: Message, *, codec: StageCodec, find: Callable[[str], Stage]) -> None:
         """Run one call and say how it ended."""
         mark_output(self._hello["token"], number)
+        self._say({"kind": "begun", "number": number})
         self._running = number
         try:
             result = self._run(StageCall.model_validate(data), number, codec=codec, find=find)
@@ -101,28 +121,31 @@ class LaneChild:
 
     def _run(self, call: StageCall, number: int, *, codec: StageCodec, find: Callable[[str], Stage]) -> StageResult:
         stage = find(call.stage)
-        params = _read_params(stage, call)
 
         def is_stopped() -> bool:
             return self._stopped == number
 
-        context = LaneContext(tell=lambda sign: self._tell(number, sign), is_stopped=is_stopped, recipe=call.recipe)
+        context = LaneContext(tell=lambda sign: self._tell(number, sign), is_stopped=is_stopped, call=call)
         own_limits.forget_peak()
         cpu_before = _cpu_seconds()
-        with own_limits.address_space(call.limits.address_bytes):
-            thing = codec.read(call.inputs, takes=stage.takes)
+        with own_limits.address_space(call.limits.address_bytes), codec.laying_out(call) as files, codec.reading(call, stage) as given:
+            params = _read_params(stage, {**call.params, **files})
             with self._turn(call, number, is_stopped):  # others may have the GPU while inputs and outputs are on their way
+                self._tell(number, Progress(kind="started", lane=self._hello["name"]))
                 began = time.monotonic()
-                result = stage.function(thing, params, context)
+                result = _result_of(stage, given, params, context)
                 seconds = time.monotonic() - began
+            made = _fallen_short(result) if isinstance(result, FellShort) else codec.write(result, given=given, call=call, stage=stage)
             return StageResult(
-                outputs=codec.write(result, prefix=call.output_prefix, gives=stage.gives),
+                outputs=made.outputs,
+                values=made.values,
                 notes=tuple(context.notes),
                 measures=context.measures,
                 seconds=seconds,
                 cpu_seconds=_cpu_seconds() - cpu_before,
                 peak_bytes=own_limits.peak_bytes(),
                 lane=self._hello["name"],
+                began_ms=began * 1e3,
             )
 
     @contextlib.contextmanager
@@ -153,7 +176,8 @@ class LaneChild:
                 self._tell(self._running, Progress(kind="heartbeat", resident_bytes=own_limits.resident_bytes()))
 
     def _tell(self, number: int, sign: Progress) -> None:
-        self._say({"kind": "sign", "number": number, "sign": sign.model_dump(mode="json")})
+        timed = sign.model_copy(update={"at_ms": time.monotonic() * 1e3})
+        self._say({"kind": "sign", "number": number, "sign": timed.model_dump(mode="json")})
 
     def _fail(self, number: int, error: BaseException, *, stage: str) -> None:
         """Say how a call failed; where nobody foresaw it, the traceback goes to the log."""
@@ -177,14 +201,34 @@ def mark_output(token: str, number: int) -> None:
     os.write(2, f"\n\0{token} {number}\n".encode())
 
 
-def _read_params(stage: Stage, call: StageCall) -> Params:
+def _read_params(stage: Stage, values: Mapping[str, Any]) -> Params:
     """The stage's parameters. RecipeError when they are not what it takes."""
     try:
-        return stage.params.model_validate(dict(call.params))
+        return stage.params.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "its parameters"
-        raise RecipeError(f"{call.stage}: {name}: {first['msg']}") from error
+        raise RecipeError(f"{stage.name}: {name}: {first['msg']}") from error
+
+
+def _take(step: Step) -> None:
+    """Warm up a little; what fails here fails for the stages that need it, too, and they can say so."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - nobody waits for it
+        traceback.print_exception(error)
+
+
+def _result_of(stage: Stage, given: Any, params: Params, context: Context) -> Any:
+    """What the stage makes, or that it falls short of the contract."""
+    try:
+        return stage.function(given, params, context)
+    except FellShort as short:
+        return short
+
+
+def _fallen_short(short: FellShort) -> Made:
+    return Made(outputs={}, values={FELL_SHORT: dict(short.measures)})
 
 
 def _cpu_seconds() -> float:

@@ -6,42 +6,55 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from kiln.errors import Cancelled
+from kiln.jobs import metrics
 from kiln.jobs.executors.failure import LaneBusy, LaneClosed
 from kiln.jobs.executors.interface import StageCall
-from kiln.jobs.executors.lane import Lane
 from kiln.jobs.fair_queue import FairQueue
 
 _POLL_S: Final = 0.05
 """Between two looks of a waiting call whether it was cancelled."""
 
 
-class _Ticket:
+class PooledLane(Protocol):
+    """What a pool must know of a lane."""
+
+    last_stage: str
+    """What it has run last, and so has loaded."""
+
+    def close(self) -> None:
+        """End it for good, from whichever thread; a call that runs fails with LaneClosed."""
+
+
+AnyLane = TypeVar("AnyLane", bound=PooledLane)
+
+
+class _Ticket(Generic[AnyLane]):
     """One waiting call, and the lane it is given."""
 
     def __init__(self) -> None:
         self.called = threading.Event()
-        self.lane: Lane | None = None
+        self.lane: AnyLane | None = None
 
 
-class LanePool:
+class LanePool(Generic[AnyLane]):
     """Gives each call a lane of its own, in the order that priorities and fairness between tenants say. For many threads.
 
     `weights` are tenants' shares; who is not named has 1.
     """
 
-    def __init__(self, lanes: Sequence[Lane], *, weights: Mapping[str, int] | None = None) -> None:
+    def __init__(self, lanes: Sequence[AnyLane], *, weights: Mapping[str, int] | None = None) -> None:
         self.lanes = tuple(lanes)
         self._weights = dict(weights or {})
         self._idle = list(lanes)
-        self._waiting: FairQueue[_Ticket] = FairQueue()
+        self._waiting: FairQueue[_Ticket[AnyLane]] = FairQueue()
         self._changed = threading.Condition()
         self._is_closed = False
 
     @contextmanager
-    def lane(self, call: StageCall, *, cancel: Callable[[], bool]) -> Iterator[Lane]:
+    def lane(self, call: StageCall, *, cancel: Callable[[], bool]) -> Iterator[AnyLane]:
         """A lane for this call alone.
 
         Cancelled when it was cancelled before one was free, LaneBusy when it had to wait too long, LaneClosed when the pool is closed.
@@ -67,16 +80,17 @@ class LanePool:
         for lane in self.lanes:
             lane.close()
 
-    def _take(self, call: StageCall, cancel: Callable[[], bool]) -> Lane:
+    def _take(self, call: StageCall, cancel: Callable[[], bool]) -> AnyLane:
         with self._changed:
             if self._is_closed:
                 raise _closed(call)
             if self._idle:
                 return self._warmest(call.stage)
-            ticket = _Ticket()
+            ticket = _Ticket[AnyLane]()
             self._waiting.put(ticket, tenant=call.tenant, priority=call.priority, weight=self._weights.get(call.tenant, 1))
         try:
-            self._wait(ticket, call, cancel)
+            with metrics.lane_awaited(call.lane):
+                self._wait(ticket, call, cancel)
         except BaseException:
             self._withdraw(ticket)
             raise
@@ -84,13 +98,13 @@ class LanePool:
             raise _closed(call)
         return ticket.lane
 
-    def _warmest(self, stage: str) -> Lane:
+    def _warmest(self, stage: str) -> AnyLane:
         """An idle lane, if there is one that ran this stage last."""
         lane = next((lane for lane in self._idle if lane.last_stage == stage), self._idle[-1])
         self._idle.remove(lane)
         return lane
 
-    def _wait(self, ticket: _Ticket, call: StageCall, cancel: Callable[[], bool]) -> None:
+    def _wait(self, ticket: _Ticket[AnyLane], call: StageCall, cancel: Callable[[], bool]) -> None:
         give_up = time.monotonic() + call.limits.wait_seconds
         while not ticket.called.wait(_POLL_S):
             if cancel():
@@ -98,7 +112,7 @@ class LanePool:
             if time.monotonic() > give_up:
                 raise LaneBusy(f"no {call.lane} lane became free within {call.limits.wait_seconds:g} s: try again later, or add workers")
 
-    def _withdraw(self, ticket: _Ticket) -> None:
+    def _withdraw(self, ticket: _Ticket[AnyLane]) -> None:
         """Wait no longer; a lane that was given meanwhile goes on to the next."""
         with self._changed:
             self._waiting.remove(ticket)
@@ -106,7 +120,7 @@ class LanePool:
         if lane is not None:
             self._give_back(lane)
 
-    def _give_back(self, lane: Lane) -> None:
+    def _give_back(self, lane: AnyLane) -> None:
         with self._changed:
             ticket = self._waiting.take()
             if ticket is None:

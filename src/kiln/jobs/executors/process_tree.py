@@ -17,7 +17,16 @@ def resident_bytes(root: int) -> int:
     """Memory that a process and its descendants hold, pages they share counted for each; 0 where there is no /proc."""
     if sys.platform != "linux":
         return 0
-    return sum(_resident_bytes(pid) for pid in descend(root))
+    return sum(own_bytes(pid) for pid in descend(root))
+
+
+def own_bytes(pid: int) -> int:
+    """Memory that a process itself holds; 0 where there is no /proc."""
+    try:
+        pages = (_PROC / str(pid) / "statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * _PAGE_BYTES
 
 
 def descend(root: int) -> list[int]:
@@ -53,11 +62,3 @@ def _children(pid: int) -> list[int]:
         for thread in (_PROC / str(pid) / "task").iterdir():
             found += map(int, (thread / "children").read_text(encoding="ascii").split())
     return found
-
-
-def _resident_bytes(pid: int) -> int:
-    try:
-        pages = (_PROC / str(pid) / "statm").read_text(encoding="ascii").split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * _PAGE_BYTES
