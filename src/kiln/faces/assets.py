@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-if TYPE_CHECKING:
-    from kiln.storage.record import AssetRecord
-    from kiln.storage.shelf import Shelf
+from kiln.faces.place import server_options
+from kiln.faces.shelves import open_shelf, plain, shelf_at
+from kiln.faces.tables import print_json, print_table
 
 _DAY_S = 24 * 3600.0
 
@@ -46,9 +43,9 @@ def add(package: Path, prompt: str, tags: Sequence[str], pictures: Sequence[Path
     """Keep a finished PACKAGE (folder or zip)."""
     from kiln.pipeline.shelving import shelve
 
-    record = shelve(_shelf(store_url), package, created=datetime.now(UTC), prompt=prompt, pictures=pictures, tags=tags)
+    record = shelve(open_shelf(store_url), package, created=datetime.now(UTC), prompt=prompt, pictures=pictures, tags=tags)
     if as_json:
-        _print_json(record)
+        print_json(plain(record))
     else:
         click.echo(f"{record.id}  {record.name}  {len(record.files)} files, {_mib(record.size)}")
 
@@ -58,42 +55,41 @@ def add(package: Path, prompt: str, tags: Sequence[str], pictures: Sequence[Path
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, help="At most so many. [default: 50]")
 @click.option("--cursor", metavar="ID", help="Go on after this one.")
 @_store
+@server_options
 @_json
-def list_assets(text: Sequence[str], limit: int, cursor: str | None, store_url: str | None, as_json: bool) -> None:
+def list_assets(text: Sequence[str], limit: int, cursor: str | None, store_url: str | None, as_json: bool, **where: Any) -> None:
     """List assets, the newest first; with TEXT, those that have every word of it in name, prompt or tags."""
-    found = _shelf(store_url).search(" ".join(text), cursor=cursor, limit=limit)
-    for damaged in found.damaged:
+    page = shelf_at(store_url, **where).search(" ".join(text), cursor=cursor, limit=limit)
+    for damaged in page["damaged"]:
         click.echo(f"kiln: the record of {damaged} is damaged: restore it from a backup, or remove it with `kiln assets rm`", err=True)
     if as_json:
-        click.echo(
-            json.dumps({"assets": [_plain(record) for record in found.assets], "cursor": found.cursor}, indent=2, ensure_ascii=False)
-        )
+        print_json({"assets": page["assets"], "cursor": page["cursor"]})
         return
-    _print_table(found.assets)
-    if found.cursor is not None:
-        click.echo(f"more: --cursor {found.cursor}")
+    rows = [(a["id"], a["name"], _mib(a["size"]), a["recipe"], ", ".join(a["tags"]), a["prompt"][:60]) for a in page["assets"]]
+    print_table(("asset", "name", "size", "recipe", "tags", "prompt"), rows)
+    if page["cursor"] is not None:
+        click.echo(f"more: --cursor {page['cursor']}")
 
 
 @assets.command()
 @_id
 @click.option("--urls", "ttl_s", type=int, metavar="SECONDS", help="Also a URL for each file, which works for so long.")
 @_store
+@server_options
 @_json
-def show(id: str, ttl_s: int | None, store_url: str | None, as_json: bool) -> None:  # noqa: A002 - the name of the field
+def show(id: str, ttl_s: int | None, store_url: str | None, as_json: bool, **where: Any) -> None:  # noqa: A002 - the name of the field
     """Say all that is known of an asset."""
-    shelf = _shelf(store_url)
-    record = shelf.get(id)
-    urls = {} if ttl_s is None else shelf.urls(record, ttl_s=ttl_s)
+    asset = shelf_at(store_url, **where).get(id, ttl_s=ttl_s)
     if as_json:
-        _print_json(record, **({"urls": urls} if urls else {}))
+        print_json(asset)
         return
     for label in ("id", "name", "created", "recipe", "prompt"):
-        click.echo(f"{label:9}{getattr(record, label)}")
-    click.echo(f"{'tags':9}{', '.join(record.tags)}")
-    click.echo(f"{'pictures':9}{', '.join(record.pictures)}")
-    for file in record.files:
-        click.echo(f"  {file.sha256[:12]}  {file.size:>12,}  {file.name}")
-    for name, url in urls.items():
+        click.echo(f"{label:9}{asset[label]}")
+    for label in ("tags", "pictures"):
+        click.echo(f"{label:9}{', '.join(asset.get(label, ()))}")
+    for file in asset["files"]:
+        click.echo(f"  {file['sha256'][:12]}  {file['size']:>12,}  {file['name']}")
+    for name, url in asset.get("urls", {}).items():
         click.echo(f"  {name}: {url}")
 
 
@@ -101,11 +97,10 @@ def show(id: str, ttl_s: int | None, store_url: str | None, as_json: bool) -> No
 @_id
 @click.option("--out", type=click.Path(path_type=Path), default=Path("out"), help="Folder the package is written to. [default: out]")
 @_store
-def get(id: str, out: Path, store_url: str | None) -> None:  # noqa: A002 - the name of the field
+@server_options
+def get(id: str, out: Path, store_url: str | None, **where: Any) -> None:  # noqa: A002 - the name of the field
     """Write an asset's package, verified and whole."""
-    from kiln.pipeline.shelving import take_down
-
-    click.echo(take_down(_shelf(store_url), id, into=out))
+    click.echo(shelf_at(store_url, **where).take_down(id, into=out))
 
 
 @assets.command()
@@ -113,7 +108,7 @@ def get(id: str, out: Path, store_url: str | None) -> None:  # noqa: A002 - the 
 @_store
 def rm(ids: Sequence[str], store_url: str | None) -> None:
     """Remove assets. Their files stay until `kiln assets sweep`."""
-    shelf = _shelf(store_url)
+    shelf = open_shelf(store_url)
     for id in ids:  # noqa: A001 - the name of the field
         shelf.remove(id)
         click.echo(f"removed {id}")
@@ -128,37 +123,11 @@ def sweep(days: float, store_url: str | None, as_json: bool) -> None:
 
     They go to the store's trash first; a sweep at least so many days later deletes them for good.
     """
-    swept = _shelf(store_url).sweep(older_than=datetime.now(UTC).timestamp() - days * _DAY_S)
+    swept = open_shelf(store_url).sweep(older_than=datetime.now(UTC).timestamp() - days * _DAY_S)
     if as_json:
-        click.echo(
-            json.dumps({"trashed": swept.trashed, "restored": swept.restored, "deleted": swept.deleted, "freed": swept.freed}, indent=2)
-        )
+        print_json({"trashed": swept.trashed, "restored": swept.restored, "deleted": swept.deleted, "freed": swept.freed})
     else:
         click.echo(f"{len(swept.trashed)} files into the trash, {len(swept.deleted)} deleted for good, {_mib(swept.freed)} freed")
-
-
-def _shelf(url: str | None) -> Shelf:
-    from kiln.storage import open_store
-    from kiln.storage.shelf import Shelf
-
-    return Shelf(open_store(url))
-
-
-def _plain(record: AssetRecord) -> dict[str, Any]:
-    return record.model_dump(mode="json")
-
-
-def _print_json(record: AssetRecord, **more: Any) -> None:
-    click.echo(json.dumps({**_plain(record), **more}, indent=2, ensure_ascii=False))
-
-
-def _print_table(records: Sequence[AssetRecord]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("asset", "name", "size", "recipe", "tags", "prompt"):
-        table.add_column(title, overflow="fold")
-    for record in records:
-        table.add_row(record.id, record.name, _mib(record.size), record.recipe, ", ".join(record.tags), record.prompt[:60])
-    Console().print(table)
 
 
 def _mib(size: int) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from kiln.asset import Report, Verdict
 from kiln.errors import ContractError, ModelError
-from kiln.pipeline import api, catalogue
+from kiln.faces.place import Place, at_place
 
 
 @click.command()
@@ -25,7 +25,8 @@ from kiln.pipeline import api, catalogue
     "--source", type=click.Path(path_type=Path), help="The dense model it was made from, in the same frame: measures fidelity too."
 )
 @click.option("--format", "style", type=click.Choice(["text", "json", "sarif"]), default="text", help="What is printed. [default: text]")
-def check(files: Sequence[Path], contract: str, limits: Sequence[str], source: Path | None, style: str) -> None:
+@at_place
+def check(files: Sequence[Path], contract: str, limits: Sequence[str], source: Path | None, style: str, place: Place) -> None:
     """Judge FILES (models, or finished packages' folders) by a contract.
 
     \b
@@ -37,7 +38,7 @@ def check(files: Sequence[Path], contract: str, limits: Sequence[str], source: P
     unusable = 0
     for path in files:
         try:
-            reports.append((str(path), api.check(path, contract, limits=limits, source=source)))
+            reports.append((str(path), place.work.check(path, contract, limits=limits, source=source)))
         except ModelError as error:
             click.echo(f"kiln: {error}", err=True)
             unusable = error.exit_code
@@ -54,9 +55,10 @@ def check(files: Sequence[Path], contract: str, limits: Sequence[str], source: P
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print every contract with its limits, as JSON.")
-def contracts(as_json: bool) -> None:
+@at_place
+def contracts(as_json: bool, place: Place) -> None:
     """List the contracts that ship with Kiln, and their limits."""
-    table = catalogue.contract_table()
+    table = place.catalogue.contract_table()
     if as_json:
         click.echo(json.dumps(table, indent=2, ensure_ascii=False))
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -11,21 +10,30 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from kiln import __version__
 from kiln.asset import VIEWS, Package, Report
-from kiln.errors import KilnError
+from kiln.errors import KilnError, SetupError
 from kiln.faces.assets import assets
+from kiln.faces.batches import batches
 from kiln.faces.cache import cache
-from kiln.faces.check import check, contracts, report_data, verdict_line
+from kiln.faces.check import check, contracts, report_data
 from kiln.faces.flags import StageCommand, overrides, stage_flags
+from kiln.faces.jobs import jobs
+from kiln.faces.keys import keys
+from kiln.faces.limits import limits
+from kiln.faces.package_lines import package_data, print_package
+from kiln.faces.place import Place, Submitted, at_place, at_place_or_detached
 from kiln.faces.progress import LiveProgress
-from kiln.pipeline import api, catalogue
+from kiln.faces.serve import serve
+from kiln.faces.tables import print_json, print_table
+from kiln.faces.usage import usage
+from kiln.faces.worker import worker
+from kiln.pipeline import catalogue
 
 EXIT_CODES = """\b
 Exit codes:
@@ -36,7 +44,7 @@ Exit codes:
     4  this machine lacks something: an extra, a right to write, memory
     5  a backend or native library failed
     6  a stage's result is not what it promises
-    7  a store lacks something, holds it damaged, or is out of reach
+    7  a store lacks something, holds it damaged, or is out of reach; so is a server
     8  it would cost more than a budget or quota leaves
   130  stopped by Ctrl-C; nothing half-written is left"""
 
@@ -55,8 +63,15 @@ def kiln() -> None:
       kiln export out/skewer --engine unity,web     a finished package for more engines
       kiln inspect out/skewer/skewer.glb            measure a file
       kiln check *.glb --contract unity             judge files by limits, for CI
+      kiln serve                                    the same as a service over HTTP
+      kiln make skewer.png --server http://host:8600
     """
 
+
+_OF_SERVICE: Final = frozenset(
+    {"dbos", "fastapi", "httpx", "obstore", "prometheus_client", "psycopg", "sqlalchemy", "starlette", "uvicorn"}
+)
+"""Packages of the extra called service."""
 
 _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
@@ -92,26 +107,28 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     "--view", "views", multiple=True, type=click.Choice(VIEWS), help="Which side each picture shows, in their order; else by file name."
 )
 @_common
+@at_place_or_detached
 @stage_flags()
-def make(pictures: Sequence[Path], views: Sequence[Any], **rest: Any) -> None:
+def make(pictures: Sequence[Path], views: Sequence[Any], place: Place, **rest: Any) -> None:
     """Make an asset from one to four PICTURES of a subject.
 
     The side a picture shows is read from its name (knight_front.png, knight-left.png) or given with --view.
     """
-    _present(lambda **given: api.make(list(pictures), views=views, **given), _with_limits(rest))
+    _present(lambda **given: place.work.make(list(pictures), views=views, **given), _with_limits(rest))
 
 
 @kiln.command(cls=StageCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--up", type=click.Choice(["y", "z"]), default="y", help="Axis that points up in OBJ, PLY and STL. [default: y]")
 @_common
+@at_place_or_detached
 @stage_flags(only=catalogue.model_stages())
-def process(model: Path, up: Any, **rest: Any) -> None:
+def process(model: Path, up: Any, place: Place, **rest: Any) -> None:
     """Take any MODEL (.glb, .gltf, .fbx, .obj, .ply, .stl) through the game stages.
 
     Textures and vertex colours are carried over to the new mesh's maps.
     """
-    _present(lambda **given: api.process(model, up=up, **given), _with_limits(rest))
+    _present(lambda **given: place.work.process(model, up=up, **given), _with_limits(rest))
 
 
 @kiln.command(cls=StageCommand)
@@ -121,8 +138,9 @@ def process(model: Path, up: Any, **rest: Any) -> None:
 @click.option("--quiet", "-q", is_flag=True, help="No progress, only the result.")
 @click.option("--name", help="Name of the asset; a package keeps its own. [default: the file's name]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder the package is written to. [default: a package's own; else out]")
+@at_place_or_detached
 @stage_flags(only=frozenset({"export"}))
-def export(model: Path, **rest: Any) -> None:
+def export(model: Path, place: Place, **rest: Any) -> None:
     """Hand a finished PACKAGE (folder or zip), or any MODEL as it is, to engines.
 
     \b
@@ -131,59 +149,63 @@ def export(model: Path, **rest: Any) -> None:
       kiln export hero.glb --engine unreal          a rigged model, its skeleton too
       kiln export out/skewer --formats obj,usdz
     """
-    _present(lambda export=None, **given: api.export(model, **{**(export or {}), **given}), rest)
+    _present(lambda export=None, **given: place.work.export(model, **{**(export or {}), **given}), rest)
 
 
 @kiln.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def inspect(file: Path, as_json: bool) -> None:
+@at_place
+def inspect(file: Path, as_json: bool, place: Place) -> None:
     """Measure a mesh FILE, a picture, or a finished package's folder."""
-    report = api.inspect(file)
+    report = place.work.inspect(file)
     if as_json:
-        _print_json(report_data(report))
+        print_json(report_data(report))
     else:
         _print_report(report)
 
 
 @kiln.command()
 @click.option("--json", "as_json", is_flag=True, help="Print every recipe whole, as JSON.")
-def recipes(as_json: bool) -> None:
+@at_place
+def recipes(as_json: bool, place: Place) -> None:
     """List the recipes that ship with Kiln."""
-    table = catalogue.recipe_table()
+    table = place.catalogue.recipe_table()
     if as_json:
-        _print_json(table)
+        print_json(table)
     else:
-        _print_table(("recipe", "summary"), [(row["name"], row["summary"]) for row in table])
+        print_table(("recipe", "summary"), [(row["name"], row["summary"]) for row in table])
 
 
 @kiln.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def backends(as_json: bool) -> None:
+@at_place
+def backends(as_json: bool, place: Place) -> None:
     """List the backends, and why each is or is not usable here."""
-    table = catalogue.backend_table()
+    table = place.catalogue.backend_table()
     if as_json:
-        _print_json(table)
+        print_json(table)
         return
     rows = [
         (row["name"], row.get("role", ""), row.get("code_licence", ""), "ready" if row["usable"] else row["reason"], row.get("summary", ""))
         for row in table
     ]
-    _print_table(("backend", "role", "licence", "state", "summary"), rows)
+    print_table(("backend", "role", "licence", "state", "summary"), rows)
 
 
 @kiln.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON schemas of all parameters.")
-def stages(as_json: bool) -> None:
+@at_place
+def stages(as_json: bool, place: Place) -> None:
     """List the stages in the order of flow."""
-    table = catalogue.stage_table()
+    table = place.catalogue.stage_table()
     if as_json:
-        _print_json(table)
+        print_json(table)
     else:
-        _print_table(("stage", "what it does", "parameters"), [(r["name"], r["summary"], ", ".join(r["parameters"])) for r in table])
+        print_table(("stage", "what it does", "parameters"), [(r["name"], r["summary"], ", ".join(r["parameters"])) for r in table])
 
 
-def _present(work: Callable[..., Package], given: dict[str, Any]) -> None:
+def _present(work: Callable[..., Package | Submitted], given: dict[str, Any]) -> None:
     """Run with progress on stderr and the result on stdout; Ctrl-C asks the run to stop, a second one stops it at once."""
     stop = threading.Event()
 
@@ -199,10 +221,12 @@ def _present(work: Callable[..., Package], given: dict[str, Any]) -> None:
     else:
         with LiveProgress(Console(stderr=True)) as progress:
             package = work(on_event=progress, **arguments)
-    if as_json:
-        _print_json(_package_data(package))
+    if isinstance(package, Submitted):
+        print_json({"job": package.job_id}) if as_json else click.echo(package.job_id)
+    elif as_json:
+        print_json(package_data(package))
     else:
-        _print_package(package)
+        print_package(package)
 
 
 def _with_limits(given: dict[str, Any]) -> dict[str, Any]:
@@ -211,66 +235,16 @@ def _with_limits(given: dict[str, Any]) -> dict[str, Any]:
     return {**given, "limits": {name: value for name, value in flags.items() if value is not None}}
 
 
-def _package_data(package: Package) -> dict[str, Any]:
-    return {
-        "package": str(package.folder),
-        "archive": str(package.archive) if package.archive else None,
-        "engines": {name: str(path) for name, path in package.engine_archives.items()},
-        "model": str(package.model),
-        "files": list(package.files),
-        "report": report_data(package.report),
-    }
-
-
-def _print_package(package: Package) -> None:
-    measures = package.report.measures
-    click.echo(f"{package.folder}  {_count(measures.get('triangles'))} triangles")
-    if package.report.contract is not None:
-        click.echo(f"  {verdict_line(package.report.contract)}")
-    for warning in package.report.warnings:
-        click.echo(f"  note: {warning}")
-    for engine, archive in package.engine_archives.items():
-        click.echo(f"  {engine}: {package.folder / engine} ({archive.name})")
-        for note in _notes_of(engine, package):
-            click.echo(f"    {note}")
-    click.echo(f"  report: {package.folder / 'report.html'}")
-
-
-def _notes_of(engine: str, package: Package) -> list[str]:
-    """What the export stage, the last step, had to say of an engine's folder."""
-    notes = package.report.steps[-1].notes if package.report.steps else ()
-    return [note.removeprefix(f"{engine}: ") for note in notes if note.startswith(f"{engine}: ")]
-
-
-def _count(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else "?"
-
-
 def _print_report(report: Report) -> None:
     from kiln.proof.criteria import label_and_value
 
-    _print_table(("measure", report.name), [label_and_value(key, value) for key, value in report.measures.items()])
+    print_table(("measure", report.name), [label_and_value(key, value) for key, value in report.measures.items()])
     for warning in report.warnings:
         click.echo(f"note: {warning}")
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in head:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    Console().print(table)
-
-
-kiln.add_command(assets)
-kiln.add_command(check)
-kiln.add_command(contracts)
-kiln.add_command(cache)
+for _command in (assets, check, contracts, cache, serve, worker, jobs, batches, usage, limits, keys):
+    kiln.add_command(_command)
 
 
 def run() -> None:
@@ -304,7 +278,18 @@ def main() -> None:
     except KilnError as error:
         click.echo(f"kiln: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        _explain_missing(error)
     except Exception:  # noqa: BLE001 - whatever escapes is a bug, and its traceback is what a report of it needs
         traceback.print_exc()
         click.echo("kiln: this is a bug in Kiln: please report it with the lines above", err=True)
         sys.exit(1)
+
+
+def _explain_missing(error: ModuleNotFoundError) -> NoReturn:
+    """Exit with how to install what a service and its clients need. Any other module that is missing is a bug, and raised."""
+    missing = (error.name or "").partition(".")[0]
+    if missing not in _OF_SERVICE:
+        raise error
+    click.echo(f"kiln: {missing} is not installed, which services and their clients need: pip install 'kiln3d[service]'", err=True)
+    sys.exit(SetupError.exit_code)

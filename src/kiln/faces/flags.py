@@ -79,7 +79,7 @@ def _options(only: frozenset[str] | None) -> Iterator[Callable[[Callable[..., An
 
 _TAKEN = {
     *("--out", "--recipe", "--json", "--view", "--name", "--up", "--help", "--quiet", "--contract", "--time-limit", "--memory-limit"),
-    "--cache",
+    *("--cache", "--server", "--api-key-file", "--detach"),
 }
 
 
