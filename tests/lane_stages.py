@@ -21,10 +21,12 @@ from typing import Any
 from kiln.asset import Line, Verdict
 from kiln.errors import ContractError, CutoutError
 from kiln.formats import noun_codec
-from kiln.jobs.executors.codec import Made
+from kiln.jobs.executors.codec import JsonCodec, Made
 from kiln.jobs.executors.interface import Reference, StageCall
 from kiln.stages.stage import Context, Params, Stage, stage
 from lanes import is_gone
+
+_KEPT: list[bytearray] = []
 
 
 class Nothing(Params):
@@ -140,6 +142,13 @@ def greedy(thing: dict, params: Megabytes, context: Context) -> dict:
 
 
 @stage()
+def keep(thing: dict, params: Megabytes, context: Context) -> dict:
+    """Take memory, touching it, and hold on to it when the stage has ended."""
+    _KEPT.append(bytearray(b"x") * (params.megabytes << 20))
+    return {"pid": os.getpid()}
+
+
+@stage()
 def reserve(thing: dict, params: Megabytes, context: Context) -> dict:
     """Ask for address space and touch none of it."""
     mmap.mmap(-1, params.megabytes << 20).close()
@@ -248,6 +257,26 @@ def _take_step(number: int) -> None:
 def append(log: str, words: str) -> None:
     with Path(log).open("a", encoding="utf-8") as file:
         file.write(f"{words} {os.getpid()}\n")
+
+
+class BrokenCodec:
+    """A codec that ends the process."""
+
+    def __init__(self, *, folder: str) -> None:
+        os.write(2, b"no library of that name\n")
+        os._exit(7)
+
+
+class MortalCodec(JsonCodec):
+    """A codec whose first child ends before it is ready."""
+
+    def __init__(self, *, folder: str) -> None:
+        place = Path(folder)
+        place.mkdir(exist_ok=True)
+        if not (place / "died").exists():
+            (place / "died").touch()
+            os.kill(os.getpid(), 9)
+        super().__init__(folder=folder)
 
 
 class SlowCodec:

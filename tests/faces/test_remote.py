@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from kiln import errors
 from kiln.errors import Cancelled, InputError, KilnError, SetupError, StorageError
+from kiln.faces.batches import batches
 from kiln.faces.remote.address import Address, read_address
 from kiln.faces.remote.answers import error_of_failure
 from kiln.faces.remote.companions import check_alone
@@ -146,6 +148,18 @@ def test_a_download_that_breaks_off_is_begun_again() -> None:
         assert fetch(client, file_of(data)) == data
 
 
+def test_an_object_store_is_not_told_the_key() -> None:
+    """A presigned URL is refused when a key comes with it, and the key is none of the store's business."""
+    data = b"x"
+    with scripted(answer(200, data)) as bucket, scripted(answer(307, Location=f"{bucket.url}/b")) as script, connection(script) as client:
+        assert fetch(client, file_of(data), url=f"{bucket.url}/a?sign=1") == data
+        assert fetch(client, file_of(data)) == data
+        with connection(bucket) as its_own:
+            assert fetch(its_own, file_of(data), url=f"{bucket.url}/v1/files/a") == data
+    assert ["Authorization" in headers for _, _, headers in bucket.asked] == [False, False, True]
+    assert "Authorization" in script.asked[0][2]
+
+
 @pytest.mark.parametrize("data", [b"other", b"longer than said", b""])
 def test_a_download_that_is_not_what_it_must_be_is_refused(data: bytes) -> None:
     with scripted(answer(200, data)) as script, connection(script, patience_s=0.5) as client, pytest.raises(StorageError):
@@ -230,6 +244,17 @@ def test_a_file_that_a_parameter_names_goes_as_an_input_of_its_own(tmp_path: Pat
     assert body["parameters"] == {"cutout": {"margin": 0.1}, "job": {"recipe_data": {"stages": ["cutout"], "cutout": {}}}}
 
 
+def test_a_manifests_masks_lie_beside_it_and_go_once(tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_bytes(b"x")
+    item = '[[items]]\ninputs = { picture_0 = "file_0" }\nparameters = { cutout = { mask = "mask.png" } }\n'
+    (tmp_path / "many.toml").write_text(2 * item)
+    with scripted(answer(201, b'{"id": "file_1"}'), answer(202, b'{"id": "batch_1"}')) as script:
+        done = CliRunner().invoke(batches, ["submit", str(tmp_path / "many.toml"), "--server", script.url])
+    assert (done.output, len(script.asked)) == ("batch_1\n", 2)
+    sent = {"inputs": {"picture_0": "file_0", "cutout.mask": "file_1"}, "parameters": {"cutout": {}}}
+    assert json.loads(script.bodies[-1])["items"] == [sent, sent]
+
+
 def test_a_mask_that_is_not_there_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     for path in (tmp_path / "none.png", tmp_path):
@@ -267,7 +292,7 @@ def test_a_model_with_files_beside_it_is_not_sent_without_them(name: str, text: 
     if alone:
         assert check_alone(tmp_path / name) == tmp_path / name
     else:
-        with pytest.raises(errors.ModelError, match="save it as .glb"):
+        with pytest.raises(errors.ModelError, match=r"save it as \.glb"):
             check_alone(tmp_path / name)
 
 

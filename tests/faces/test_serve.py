@@ -63,7 +63,8 @@ def test_everybody_is_let_in_only_with_a_key_or_on_purpose(tmp_path: Path) -> No
     assert refused.returncode == 4
     assert "kiln keys create" in refused.stderr
     with served(tmp_path, "--no-worker", "--host", EVERYWHERE, "--public-without-key") as server:
-        assert httpx.get(f"{server.url}/v1/jobs", trust_env=False, headers={"Host": "kiln.example.com"}).status_code == 200
+        for host, status in (("studio-pc:8600", 200), ("192.168.0.5:8600", 200), ("kiln.example.com", 403)):
+            assert httpx.get(f"{server.url}/v1/jobs", trust_env=False, headers={"Host": host}).status_code == status
     key = kiln("keys", "create", cwd=tmp_path).stdout.strip()
     with served(tmp_path, "--no-worker", "--host", EVERYWHERE) as server:
         assert httpx.get(f"{server.url}/v1/jobs", trust_env=False).status_code == 401

@@ -16,6 +16,7 @@ from kiln.asset import Mesh, Picture
 from kiln.errors import InputError, PictureError, RefusedError
 from kiln.formats.model import Model
 from kiln.formats.noun_codec import encode
+from kiln.formats.png import encode_png
 from kiln.intake import admit
 from kiln.intake.admit import admit_model, admit_picture, admit_zip, check_upload
 from kiln.intake.sniff import PICTURES
@@ -107,6 +108,16 @@ def test_a_door_learns_whether_a_file_can_be_read(tmp_path: Path) -> None:
     found = check_upload(path, name="a.png")
     assert (found.kind, found.counts) == ("glb", {"vertices": 3, "triangles": 1, "materials": 0})
     assert found.notes == ("1 animation(s) were left out",)
+
+
+def test_a_door_lets_in_what_is_no_subject_but_may_be_a_mask_or_a_scribble(tmp_path: Path) -> None:
+    path = tmp_path / "0123"
+    dot = bytes(4 * (40 * 15 + 20)) + b"\0\xff\0\xff"
+    for pixels in (np.full((30, 40, 4), 255, np.uint8), np.frombuffer(dot.ljust(4800, b"\0"), np.uint8).reshape(30, 40, 4)):
+        path.write_bytes(encode_png(pixels))
+        assert check_upload(path, name="a.png").counts == {"width": 40, "height": 30}
+        with pytest.raises(PictureError):
+            admit_picture(path, name="a.png")
 
 
 def test_a_door_refuses_what_cannot_be_read_and_what_is_not_wanted(tmp_path: Path) -> None:

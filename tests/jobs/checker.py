@@ -4,7 +4,7 @@ It knows the records, not how they came about: it reads events, jobs and the led
 
 Stages are told by two events: STAGE_STARTED and STAGE_FINISHED, both with "stage", "lane" and "began_ms"; the latter also with "ended_ms"
 and "outcome", and, when the outcome is "done", the stage's "output" key. Their times are of a clock that all lanes of a machine share and
-that never jumps. Lanes without a GPU are each executor's own, told by the attempt that asked; a GPU is one for all of them.
+that never jumps. A lane's name begins with its worker's, as in studio.cpu0; a GPU is one for all workers.
 """
 
 from __future__ import annotations
@@ -156,12 +156,10 @@ def _stages(events: list[Event]) -> Iterator[str]:
 def _lanes(events: Sequence[Event]) -> Iterator[str]:
     """No lane ran two stages at once. A stage that was cut off counts as the moment it began: nobody knows when it ended."""
     runs: dict[tuple[str, str, int, float], float] = {}
-    executors = {(event.job_id, event.attempt): event.data["executor"] for event in events if "executor" in event.data}
     for event in events:
         if event.kind in (EventKind.STAGE_STARTED, EventKind.STAGE_FINISHED) and event.data.get("outcome") != "shared":
             began = event.data["began_ms"]
-            owner = "" if event.data["lane"].startswith("gpu") else executors.get((event.job_id, event.attempt), "")
-            key = (f"{owner} {event.data['lane']}".strip(), event.job_id, event.attempt, began)
+            key = (_place(event.data["lane"]), event.job_id, event.attempt, began)
             runs[key] = max(runs.get(key, began), event.data.get("ended_ms", began))
     by_lane: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     for (lane, job_id, _, began), ended in runs.items():
@@ -173,6 +171,12 @@ def _lanes(events: Sequence[Event]) -> Iterator[str]:
                 yield f"{lane}: ran {holder} and {job_id} at once at {began}"
             if ended > latest:
                 latest, holder = ended, job_id
+
+
+def _place(lane: str) -> str:
+    """What only one stage can have at a time: the lane, or its GPU."""
+    own = lane.rpartition(".")[2]
+    return own if own.startswith("gpu") else lane
 
 
 def _money(job: Job, events: list[Event], entries: list[Entry]) -> Iterator[str]:

@@ -41,6 +41,11 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def resident_bytes(self) -> int:
+        """Its memory now. On Linux alone."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def wait(self) -> int:
         return self._process.wait(timeout=TIMEOUT_S)
 

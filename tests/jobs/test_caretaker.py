@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import MetaData, Table, event, select, text
 
 from jobs.rig import Records, call, order, records
 from kiln.jobs import caretaker
 from kiln.jobs.caretaker import Caretaker
-from kiln.jobs.engine import SCHEMA, Workflow
+from kiln.jobs.engine import SCHEMA, Workflow, workflow_queue
 from kiln.jobs.job import Job
 from kiln.jobs.job_store import JobStore
 from kiln.jobs.roster import Roster
@@ -137,10 +137,50 @@ def test_ended_jobs_are_left_alone(scene: Scene) -> None:
     assert scene.workflow(job).step == "ended"
 
 
-def test_what_ended_long_ago_is_forgotten(scene: Scene) -> None:
-    old, new, waiting = scene.job(), scene.job(), scene.job()
-    for job, ended_ms in ((old, 1), (new, 10**14)):
+def test_what_ended_long_ago_is_forgotten(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow_queue, "_FORGOTTEN_AT_ONCE", 2)
+    old, new, waiting = [scene.job() for _ in range(3)], scene.job(), scene.job()
+    for job, ended_ms in (*((job, 999) for job in old), (new, 1001)):
         scene.jobs.succeed(scene.run(job, "me"), results={}, measured=())
         scene.tell(job.id, "SUCCESS", "me", ended_ms=ended_ms)
-    scene.look(alive=("me",))
-    assert set(scene.kept.queue.look_up([job.id for job in (old, new, waiting)])) == {new.id, waiting.id}
+    assert scene.kept.queue.forget(1000) == 3
+    assert set(scene.kept.queue.look_up([job.id for job in (*old, new, waiting)])) == {new.id, waiting.id}
+    assert scene.kept.queue.forget(1000) == 0
+
+
+def test_a_round_costs_the_same_however_many_wait(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all jobs that wait, a round looks at a page, and asks for none of them alone."""
+    monkeypatch.setattr(caretaker, "_PAGE", 25)
+    first = scene.job()
+    made = [statements_of_a_round(scene)]
+    for _ in range(2):
+        queue_like(scene, first.id, [receipt.job.id for receipt in scene.jobs.submit_all([order()] * 300)])
+        made.append(statements_of_a_round(scene))
+    assert made[0] == made[1] == made[2]
+    assert len(made[0]) <= 12
+
+
+def queue_like(scene: Scene, job_id: str, others: list[str]) -> None:
+    """Let others wait as this job does; putting each onto the queue would take a minute."""
+    pool = scene.kept.queue.pool
+    schema = SCHEMA if pool.dialect.name == "postgresql" else None
+    table = Table("workflow_status", MetaData(), schema=schema, autoload_with=pool)
+    with pool.begin() as connection:
+        row = dict(connection.execute(select(table).where(table.c.workflow_uuid == job_id)).mappings().one())
+        connection.execute(table.insert(), [{**row, "workflow_uuid": other} for other in others])
+
+
+def statements_of_a_round(scene: Scene) -> list[str]:
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        found.append(" ".join(statement.split())[:40])
+
+    engines = (scene.kept.database.engine, scene.kept.queue.pool)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    scene.caretaker = Caretaker(scene.kept.database, scene.kept.queue, executor_id="me", running=lambda: scene.running, silence_s=45)
+    scene.look()
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+    return found

@@ -120,7 +120,7 @@ def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
     monkeypatch.chdir(tmp_path)  # a lane's packages are written into its scratch
     database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
     store = open_store(str(tmp_path / "store"), floor_bytes=0)
-    lane = InlineLane(str(tmp_path / "store"), name="gpu0")
+    lane = InlineLane(str(tmp_path / "store"))
     yield Yard(database, JobStore(database), FileBook(database), store, Shelf(store), lane, {})
     database.close()
 
@@ -477,8 +477,10 @@ def test_a_database_that_is_away_for_a_moment_stops_no_stage(yard: Yard, monkeyp
     assert yard.carry(yard.submit()).state is State.SUCCEEDED
 
 
-def event(seq: int, outcome: str, *, output: str = "stages/1", lane: str = "gpu0", backend: str | None = "fake", attempt: int = 1) -> Event:
-    data = {"stage": "generate", "outcome": outcome, "output": output, "lane": lane, "backend": backend, "seconds": 1.5}
+def event(
+    seq: int, outcome: str, *, output: str = "stages/1", on_gpu: bool = True, backend: str | None = "fake", attempt: int = 1
+) -> Event:
+    data = {"stage": "generate", "outcome": outcome, "output": output, "on_gpu": on_gpu, "backend": backend, "seconds": 1.5}
     return Event(job_id="j", seq=seq, kind=EventKind.STAGE_FINISHED, at_ms=0, attempt=attempt, data=data)
 
 
@@ -488,7 +490,7 @@ def test_every_output_is_charged_once_and_only_if_it_was_made() -> None:
         event(2, "done"),
         event(3, "done", attempt=2),
         event(4, "shared", output="stages/2"),
-        event(5, "done", output="stages/3", lane="cpu0"),
+        event(5, "done", output="stages/3", on_gpu=False),
         event(6, "done", output="stages/4", backend=None),
     ]
     assert [(work.item, work.gpu_ms, work.calls) for work in work_in(events)] == [("fake", 1500, 1), ("fake", 0, 1)]

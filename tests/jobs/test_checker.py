@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobs.checker import History, broken_promises
+from jobs.checker import History, broken_promises, figures, unfinished
 from kiln.jobs.events import Event, EventKind
 from kiln.jobs.failure_reason import FailureReason
 from kiln.jobs.job import Failure, Job, Request, State
@@ -29,7 +29,18 @@ def charge(seq: int, kind: str, microdollars: int) -> Event:
     return event(seq, EventKind.CHARGE, 0 if kind == "hold" else 1, kind=kind, item="sam3d", microdollars=microdollars, gpu_ms=0)
 
 
-JOB = Job(id="a", tenant="studio", request=REQUEST, request_hash="", state=State.SUCCEEDED, attempts=1, last_seq=7, ended_ms=1)
+JOB = Job(
+    id="a",
+    tenant="studio",
+    request=REQUEST,
+    request_hash="",
+    state=State.SUCCEEDED,
+    attempts=1,
+    last_seq=7,
+    ended_ms=1,
+    results={"a.glb": "file_1"},
+)
+FILES = [("a", "file_1", "a.glb")]
 EVENTS = (
     event(1, EventKind.STATE, 0, state="queued"),
     charge(2, "hold", 10),
@@ -44,6 +55,7 @@ TRUE = History(
     events=EVENTS,
     entries=(entry("hold", 10), entry("settle", -3)),
     used={"studio": 7},
+    files=FILES,
     acknowledged={"a": State.SUCCEEDED},
 )
 
@@ -67,6 +79,12 @@ def beside(**data: Any) -> History:
     return replace(TRUE, jobs={"a": JOB, "b": other}, events=[*TRUE.events, *events])
 
 
+def on_one_gpu(history: History) -> History:
+    """The same, each job with a worker of its own on the machine's only GPU."""
+    events = [replace(e, data={**e.data, "lane": f"{e.job_id}.gpu0"}) if "lane" in e.data else e for e in history.events]
+    return replace(history, events=events)
+
+
 def test_a_true_history_breaks_nothing() -> None:
     assert broken_promises(TRUE) == []
 
@@ -76,10 +94,11 @@ def test_a_true_history_breaks_nothing() -> None:
     [
         beside(began_ms=200, ended_ms=300, outcome="done", output="stages/2"),
         beside(began_ms=150, ended_ms=160, outcome="done", output="stages/2", lane="cpu1"),
+        beside(began_ms=150, ended_ms=160, outcome="done", output="stages/2", lane="other.cpu0"),
         beside(began_ms=150, ended_ms=160, outcome="shared", output="stages/1"),
         beside(began_ms=50),
     ],
-    ids=["after", "another lane", "shared", "cut off before"],
+    ids=["after", "another lane", "another worker's lane", "shared", "cut off before"],
 )
 def test_lanes_that_were_shared_fairly(fair: History) -> None:
     assert broken_promises(fair) == []
@@ -113,7 +132,17 @@ FORGED: dict[str, tuple[Callable[[], History], str]] = {
     ),
     "overlap": (lambda: beside(began_ms=150, ended_ms=250, outcome="done", output="stages/2"), "cpu0: ran a and b at once at 150"),
     "overlap inside": (lambda: beside(began_ms=50, ended_ms=900, outcome="failed"), "cpu0: ran b and a at once at 100"),
+    "overlap on a GPU of two workers": (
+        lambda: on_one_gpu(beside(began_ms=150, ended_ms=250, outcome="failed")),
+        "gpu0: ran a and b at once at 150",
+    ),
     "overlap of one cut off": (lambda: beside(began_ms=150), "cpu0: ran a and b at once at 150"),
+    "a file twice": (lambda: replace(TRUE, files=[*FILES, ("a", "file_2", "a.glb")]), "a: has a.glb twice"),
+    "a file nobody named": (
+        lambda: replace(TRUE, files=[*FILES, ("a", "file_2", "b.glb")]),
+        "a: names ['a.glb'], and has ['a.glb', 'b.glb']",
+    ),
+    "a file that is gone": (lambda: replace(TRUE, files=[]), "a: names ['a.glb'], and has []"),
     "held twice": (lambda: replace(TRUE, entries=(entry("hold", 10), *TRUE.entries), used={"studio": 17}), "held sam3d 2 times"),
     "settled twice": (lambda: replace(TRUE, entries=(*TRUE.entries, entry("settle", -3)), used={"studio": 4}), "closed sam3d 2 times"),
     "settled and released": (lambda: replace(TRUE, entries=(*TRUE.entries, entry("release", -7)), used={}), "closed sam3d 2 times"),
@@ -131,6 +160,13 @@ FORGED: dict[str, tuple[Callable[[], History], str]] = {
 def test_each_lie_is_found(name: str) -> None:
     forge, words = FORGED[name]
     assert any(words in sentence for sentence in broken_promises(forge())), broken_promises(forge())
+
+
+def test_what_was_done_is_counted() -> None:
+    found = figures(beside(began_ms=300))
+    assert (found.stages_done, found.stages_cut_off, found.stages_shared, found.attempts) == (1, 1, 0, 2)
+    assert found.jobs == {"succeeded": 1, "running": 1}
+    assert unfinished(beside(began_ms=300)) == ["b: running"]
 
 
 def test_a_failure_that_was_charged_is_found() -> None:

@@ -69,8 +69,10 @@ def test_the_database_itself_refuses_to_close_twice(
     store: JobStore, database: Database, clock: StoppedClock, measured: tuple[Charge, ...] | None
 ) -> None:
     job = store.ask_to_cancel(submit(store).id)
+    held = [entry for entry in ledger.Ledger(database).entries(job.id) if entry.kind == "hold"]
+    again = {"job_id": job.id, "tenant": job.tenant, "held": held, "measured": measured, "at_ms": clock.at}
     with pytest.raises(DatabaseError):
-        database.write(lambda connection: ledger.close(connection, job_id=job.id, tenant=job.tenant, measured=measured, at_ms=clock.at))
+        database.write(lambda connection: ledger.close(connection, **again))
 
 
 def test_the_database_itself_refuses_to_change_the_past(store: JobStore, database: Database) -> None:

@@ -21,12 +21,11 @@ from kiln.formats import noun_codec
 from kiln.formats.stl_write import write_stl
 from kiln.jobs.events import EventKind
 from kiln.jobs.executors.failure import LaneClosed, LaneCrashed
-from kiln.jobs.executors.interface import CallLimits, Given, Progress, Reference, StageCall, StageResult
+from kiln.jobs.executors.interface import CallLimits, Progress, Reference, StageCall, StageResult
 from kiln.jobs.executors.lane_setup import LaneSetup
 from kiln.jobs.executors.local import LocalExecutor
 from kiln.jobs.lane_stages import ReadModelParams, read_model
-from kiln.jobs.plain import sha256_of
-from kiln.jobs.stored_calls import call_for, parts_of, references_in
+from kiln.jobs.stored_calls import call_for, given_digest, parts_of, references_in
 from kiln.jobs.stored_nouns import StoredAsset, StoredFile, StoredPackage, StoredPicture
 from kiln.jobs.stored_record import StageRecord, keep_record, record_key
 from kiln.jobs.workbench import Workbench
@@ -394,8 +393,7 @@ def test_a_file_that_a_parameter_names_counts_by_its_content(store: Store) -> No
     step = RecipeStep(stage=cutout, params=cutout.params(mask="mask.png"))
     parts = parts_of(step, StoredPicture(name="p", view="front", has_matte=False, content=put(store, b"picture")))
     known = call_for(step, parts, files={"cutout.mask": mask, "cutout.scribble": mask}, recipe=None, owner={})
-    given = sha256_of(Given(**parts).model_dump(mode="json"))
-    assert known.digest == digest_of(step, given=given, files={"mask": mask.content.sha256, "scribble": None})
+    assert known.digest == digest_of(step, given=given_digest(parts), files={"mask": mask.content.sha256, "scribble": None})
     assert "mask" not in known.call.params
     assert {name: (file.name, file.key) for name, file in known.call.files.items()} == {"mask": ("mask.png", mask.content.key)}
     renamed = call_for(step, parts, files={"cutout.mask": replace(mask, name="other.png")}, recipe=None, owner={})

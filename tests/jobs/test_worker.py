@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,6 +183,38 @@ def test_sqlite_that_is_locked_for_a_while_is_waited_for(tmp_path: Path) -> None
         yard.jobs.ask_to_cancel(job.id)
         yard.wait_for(job, "cancelled")
         yard.assert_sound()
+
+
+@pytest.mark.long
+def test_a_job_that_ends_while_sqlite_is_locked_has_ended_once(tmp_path: Path) -> None:
+    """For 20 s, as by a backup program or a slow disk."""
+    url, go = f"sqlite:///{tmp_path / 'jobs.sqlite'}", tmp_path / "go"
+    with records(url) as kept, toiler(url) as process:
+        yard = Yard(kept)
+        job = yard.submit(f"until {go}")
+        process.wait_for(f"{job.id} 1")
+        with locked(tmp_path / "jobs.sqlite"), locked(tmp_path / "workflows.sqlite"):
+            go.touch()
+            threading.Event().wait(20.0)
+            assert state_of(yard.jobs, job.id) == "running"
+        assert yard.wait_for(job, "succeeded").attempts == 1
+        yard.wait_for(yard.submit(), "succeeded")
+        yard.assert_sound()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_workers_memory_is_flat(yard: Yard, database_url: str) -> None:
+    """Over 2,000 jobs; the first 500 fill pools and caches."""
+    sizes = []
+    with toiler(database_url) as process:
+        for _ in range(4):
+            with ThreadPoolExecutor(2) as pool:
+                jobs = list(pool.map(lambda _: yard.submit(), range(500)))
+            for job in jobs:
+                yard.wait_for(job, "succeeded")
+            sizes.append(process.resident_bytes())
+    assert max(sizes) - sizes[0] < 16 << 20, sizes
 
 
 @contextmanager

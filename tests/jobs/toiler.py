@@ -2,7 +2,7 @@
 
 Called with the database's URL, its name, and JSON: "lanes" by kind, "silence_s". Says "ready", then "<job id> <attempt>" for each job it
 begins. Its jobs: "nothing" succeeds, "die" kills the worker in a stage, "fail" breaks, "hang" waits to be cancelled, "hang once" does so in
-its first attempt alone, "stage" runs a stage, "last stage" does so once its worker is being sent home.
+its first attempt alone, "stage" runs a stage, "last stage" does so once its worker is being sent home, "until <path>" waits for a file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 from jobs.rig import FakeLanes, Records, call
 from kiln.errors import ConflictError
@@ -47,6 +48,8 @@ class Toiler:
             self.jobs.report(job, EventKind.STAGE_STARTED, stage="bake", lane="cpu0", began_ms=0)
             os.kill(os.getpid(), signal.SIGKILL)
         while do == "last stage" and not self.worker.is_leaving:
+            time.sleep(0.02)
+        while do.startswith("until ") and not Path(do.removeprefix("until ")).exists():
             time.sleep(0.02)
         if do in ("stage", "last stage"):
             self.worker.stage(call("bake"), workflow_id=f"{job.id}:bake", on_progress=lambda _: None, cancel=lambda: False)

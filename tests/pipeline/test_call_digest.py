@@ -18,6 +18,7 @@ from kiln.pipeline import call_digest as call_digest_module
 from kiln.pipeline.call_digest import FIELDS, call_digest, code_digest, made_with
 from kiln.pipeline.plan import touched
 from kiln.pipeline.recipe import RecipeStep
+from kiln.stages.stage import Context, Params, stage
 from shapes import cube
 
 
@@ -88,6 +89,31 @@ def test_kilns_code_and_every_library_count(tmp_path: Path) -> None:
     renamed = code_digest(tmp_path / "room")
     (tmp_path / "room" / "b.py").write_text("2")
     assert len({before, renamed, code_digest(tmp_path / "room")}) == 3
+
+
+def test_of_a_stage_that_is_written_elsewhere_its_own_code_and_the_pipelines_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    @stage()
+    def deliver(asset: Asset, params: Params, context: Context) -> Asset:
+        """Do what a service needs."""
+        return asset
+
+    def digest() -> str:
+        call_digest_module._own_code.cache_clear()
+        return call_digest(RecipeStep(stage=deliver, params=Params()), Asset(name="a", source=cube()))
+
+    (tmp_path / "pipeline").mkdir()
+    before = digest()
+    monkeypatch.setattr(call_digest_module, "_HOUSE", tmp_path)
+    empty = digest()
+    (tmp_path / "pipeline" / "run.py").write_text("1")
+    filled = digest()
+    own = tmp_path / "own.py"
+    own.write_text("1")
+    monkeypatch.setattr(sys.modules[__name__], "__file__", str(own))
+    moved = digest()
+    own.write_text("2")
+    assert len({before, empty, filled, moved, digest()}) == 5
+    call_digest_module._own_code.cache_clear()
 
 
 NEUTRAL = {"errors", "settings", "isolate", "version"}

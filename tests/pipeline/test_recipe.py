@@ -64,6 +64,12 @@ def test_options_of_the_backend_stand_beside_the_stages_own() -> None:
     assert data["generate"]["options"]["thickness"] == 1.5
 
 
+def test_of_files_that_it_names_only_their_names_are_shown(tmp_path: Path) -> None:
+    recipe = read({"stages": GOOD, "cutout": {"mask": str(tmp_path / "mask.png")}})
+    assert (recipe.as_data()["cutout"]["mask"], recipe.as_data()["cutout"]["scribble"]) == ("mask.png", None)
+    assert recipe.with_parameters({"cutout": {"margin": 0.1}}).steps[0].params.mask == str(tmp_path / "mask.png")
+
+
 def test_the_part_for_models_has_no_picture_stages() -> None:
     assert [step.stage.name for step in read({"stages": GOOD}).from_model().steps] == GOOD[2:]
 

@@ -159,7 +159,7 @@ class House:
     def done(self, job_id: str) -> dict[str, Any]:
         """A job, once it has ended, and ended well."""
         job = self.wait_for(job_id, "succeeded", "failed")
-        assert (job["state"], job["failure"]) == ("succeeded", None)
+        assert job["state"] == "succeeded", job["failure"]
         return job
 
     def failed(self, job_id: str) -> dict[str, Any]:

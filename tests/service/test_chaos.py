@@ -27,6 +27,9 @@ JOBS_OF_LONG_RUN = 100
 EVERY_S = (3.0, 6.0)
 LONG_S = 1500.0
 RESUMED_WITHIN_S = 90.0
+BLAMED = 5
+"""A job is poison when three workers in a row were lost in its stage before it had finished one. That happens to an innocent one on a
+machine that is so busy that a lane takes as long to start as there is between two kills."""
 
 
 def test_three_kills_cost_nothing_but_time(tmp_path: Path) -> None:
@@ -48,7 +51,7 @@ def test_three_kills_cost_nothing_but_time(tmp_path: Path) -> None:
         server.stop()
         server.start()
         wait_until(lambda: ended(database) == 12)
-        assert_all_succeeded(kiln, 12)
+        assert_all_ended(kiln, 12)
 
 
 @pytest.mark.long
@@ -69,7 +72,7 @@ def test_a_hundred_jobs_while_random_processes_are_killed(tmp_path: Path, capsys
         wait_until(lambda: ended(database) == JOBS_OF_LONG_RUN, within_s=LONG_S)
         reaper.stop()
         seconds = time.monotonic() - began
-        assert_all_succeeded(kiln, JOBS_OF_LONG_RUN)
+        assert_all_ended(kiln, JOBS_OF_LONG_RUN, blamed=BLAMED)
         with capsys.disabled():
             tell(kiln, reaper.kills, seconds)
 
@@ -107,7 +110,7 @@ def test_a_hundred_jobs_on_two_workers_one_of_which_never_comes_back(
         wait_until(lambda: ended(database) == JOBS_OF_LONG_RUN + len(lost), within_s=LONG_S)
         second.stop()
         seconds = time.monotonic() - began
-        assert_all_succeeded(kiln, JOBS_OF_LONG_RUN + len(lost))
+        assert_all_ended(kiln, JOBS_OF_LONG_RUN + len(lost), blamed=BLAMED)
         with capsys.disabled():
             tell(kiln, reaper.kills + second.kills, seconds, resumed_s=resumed_s)
 
@@ -142,13 +145,16 @@ def ended(database: Database) -> int:
     return database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
 
-def assert_all_succeeded(kiln: House, count: int) -> None:
-    """None was lost, none was made twice, all went well, and each package is there, byte by byte."""
+def assert_all_ended(kiln: House, count: int, *, blamed: int = 0) -> None:
+    """None was lost, none was made twice, each package is there; at most so many were blamed for the kills, and none failed otherwise."""
     found = [kiln.look(job_id) for job_id in kiln.told]
     assert len(found) == len(kiln.history().jobs) == count
-    assert [job["failure"] for job in found if job["state"] != "succeeded"] == []
+    failures = [job["failure"] for job in found if job["state"] != "succeeded"]
+    assert {failure["reason"] for failure in failures} <= {"crashed"}
+    assert len(failures) <= blamed
     kiln.assert_sound()
-    for job in found[:: max(1, count // 10)]:
+    made = [job for job in found if job["state"] == "succeeded"]
+    for job in made[:: max(1, count // 10)]:
         assert job["results"]
         for file in job["results"].values():
             assert kiln.ask("GET", file["url"]).status_code == 200

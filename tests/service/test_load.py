@@ -47,7 +47,7 @@ def test_it_is_ready_soon_and_idles_on_little(kiln: House, capsys: pytest.Captur
     idle = share_of_core(pid, over_s=20.0)
     resident = resident_bytes(pid)
     with ExitStack() as opened:
-        job_id = kiln.submit(kiln.order(kiln.upload(), number=1, deed="wait", seconds=3600.0))
+        job_id = kiln.submit(kiln.order(kiln.upload(), number=1, deed="hang", seconds=3600.0))
         kiln.wait_for_stage(job_id, "generate")
         streams = [opened.enter_context(follow(kiln, job_id)) for _ in range(STREAMS)]
         assert all(heard(stream, b'"stage_started"') for stream in streams)

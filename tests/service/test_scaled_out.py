@@ -1,5 +1,5 @@
-"""Kiln as a studio runs it: PostgreSQL, an S3 server that checks signatures, one service open to the network, two workers with data folders
-of their own, API keys, the command line as a client from elsewhere; and then all of these break, one after the other, in the middle of work.
+"""Kiln as a studio runs it: PostgreSQL, an S3 server that checks signatures, one service open to the network, two workers with folders
+of their own, API keys, the command line as a client from elsewhere; and then these break, one after the other, in the middle of work.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(not S3, reason="KILN_TEST_S3 names no S3 server: `tests/ceph_rgw.sh start FOLDER` starts one"),
 ]
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
 
 AWAY_S = 20.0
 """How long the store is out of reach."""
@@ -120,10 +122,10 @@ def address_over(link: Link, *, prefix: str) -> str:
 
 def open_to_the_network(studio: Studio) -> None:
     """Two variables, a key, a service and two workers; without the key, the service does not start."""
-    refused = studio.kiln.command("serve", "--host", "0.0.0.0", "--port", 0, "--no-worker")
+    refused = studio.kiln.command("serve", "--host", EVERYWHERE, "--port", 0, "--no-worker")
     assert refused.returncode == 4 and "kiln keys create" in refused.stderr
     studio.kiln.api_key = studio.key("--scope", "admin", "--name", "operator")
-    studio.kiln.serve("--host", "0.0.0.0", "--no-worker")
+    studio.kiln.serve("--host", EVERYWHERE, "--no-worker")
     for name in ("east", "west"):
         studio.workers[name] = studio.kiln.worker(name)
 
@@ -143,7 +145,7 @@ def test_only_keys_open_it_and_only_what_they_are_for(studio: Studio) -> None:
 def test_the_command_line_is_the_same_from_afar(studio: Studio) -> None:
     (studio.desk / "ball.png").write_bytes(picture())
     before = studio.link.requests["GET blobs"]
-    quick = ("--unwrap-size", 128, "--no-previews")
+    quick = ("--unwrap-size", 256, "--no-previews")
     job_id = studio.done("make", "ball.png", "--triangles", 400, *quick, "--detach").strip()
     assert "export" in studio.client("jobs", "watch", job_id).stderr
     for folder in ("out", "again"):

@@ -20,11 +20,11 @@ def test_every_case_has_tests_that_exist_and_says_which_are_long() -> None:
     for number, cell in rows:
         named = NAMED.findall(cell)
         assert named, f"case {number} names no test"
-        wrong += [f"{number}: {file}::{name}{told}" for file, name, told in named if tests_in(file).get(name) is not (told != "")]
+        wrong += [f"{number}: {file}::{name}{told}" for file, name, told in named if long_by_name(file).get(name) is not (told != "")]
     assert wrong == []
 
 
-def tests_in(file: str) -> dict[str, bool]:
+def long_by_name(file: str) -> dict[str, bool]:
     """The tests of a file, each with whether all of it is long."""
     module = ast.parse((TESTS / file).read_text(encoding="utf-8"))
     whole = any(

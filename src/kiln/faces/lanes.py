@@ -24,7 +24,7 @@ class LaneChoice:
 
     executor: Place = "local"
     cpu_lanes: int | None = None
-    """None: one less than there are cores."""
+    """None: what suits the machine."""
 
     gpus: tuple[str, ...] = ()
     """As CUDA_VISIBLE_DEVICES names them; elsewhere than on this machine only their number counts."""
@@ -32,6 +32,8 @@ class LaneChoice:
     ray_address: str | None = None
     trust_ray_network: bool = False
     modal_app: str = "kiln"
+    lane_idle: float = 600.0
+    """Seconds."""
 
 
 _OPTIONS: Final = (
@@ -41,7 +43,18 @@ _OPTIONS: Final = (
         default="local",
         help="Where stages run: on this machine, a Ray cluster, or Modal. [default: local]",
     ),
-    click.option("--cpu-lanes", type=click.IntRange(0, 256), help="Stages without a GPU that run at once. [default: cores - 1]"),
+    click.option(
+        "--cpu-lanes",
+        type=click.IntRange(0, 256),
+        help="Stages without a GPU that run at once. [default: half the cores, at least 2]",
+    ),
+    click.option(
+        "--lane-idle",
+        type=click.FloatRange(min=1),
+        default=600.0,
+        metavar="SECONDS",
+        help="Unused for so long, the process of a lane without a GPU ends and gives its memory back. [default: 600]",
+    ),
     click.option("--gpu", "gpus", multiple=True, metavar="ID", help="A GPU that stages may use, such as 0; may be repeated."),
     click.option(
         "--ray-address",
@@ -60,8 +73,8 @@ def lane_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_executor(choice: LaneChoice, *, data: Path, store: Store, store_url: str) -> LaneExecutor:
-    """The executor that was chosen. SetupError when what it needs is not installed or out of reach."""
+def open_executor(choice: LaneChoice, *, data: Path, store: Store, store_url: str, worker: str) -> LaneExecutor:
+    """The executor that was chosen, for the worker of this name. SetupError when what it needs is not installed or out of reach."""
     from kiln.jobs.executors.choose import Workplace, executor_from
     from kiln.jobs.executors.lane_setup import setup_on
 
@@ -76,5 +89,7 @@ def open_executor(choice: LaneChoice, *, data: Path, store: Store, store_url: st
         address=choice.ray_address,
         trusts_network=choice.trust_ray_network,
         app=choice.modal_app,
+        worker=worker,
+        idle_s=choice.lane_idle,
     )
     return executor_from(choice.executor, place)

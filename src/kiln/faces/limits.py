@@ -18,7 +18,7 @@ _MOST: Final = 10**12
 """Dollars or seconds: beyond this, it is a mistake; the database counts millionths of them."""
 
 
-class _Amount(click.ParamType):
+class _Amount(click.ParamType[int | None]):
     """A number with at most six decimals as millionths, or None for no limit."""
 
     name = "amount"

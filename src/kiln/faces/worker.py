@@ -93,7 +93,7 @@ def running_worker(service: Service, lanes: LaneChoice, *, name: str, data: Path
     from kiln.jobs.worker import Worker
 
     with ExitStack() as stack:
-        executor = open_executor(lanes, data=data, store=service.store, store_url=store_url)
+        executor = open_executor(lanes, data=data, store=service.store, store_url=store_url, worker=name)
         stack.callback(executor.close)
         carrier: Carrier
         worker = Worker(service, executor, executor_id=name, carry_out=lambda job_id: carrier.carry_out(job_id))  # noqa: PLW0108 - each needs the other
@@ -110,7 +110,7 @@ def _kept_house(service: Service) -> Iterator[None]:
     """What is old is forgotten, hour by hour, within the block."""
     from kiln.jobs.housekeeping import Housekeeper
 
-    keeper = Housekeeper(service.database, service.store)
+    keeper = Housekeeper(service.database, service.store, forget_workflows=service.queue.forget)
     keeper.start()
     try:
         yield

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -26,11 +25,6 @@ from kiln.jobs.tables import JOBS
 
 _PAGE: Final = 500
 """Jobs looked at in a round."""
-
-_FORGET_S: Final = 60.0
-_FORGET_AT_ONCE: Final = 2000
-_KEPT: Final = timedelta(days=1)
-"""How long the queue remembers what has ended: long enough to look into trouble, short enough to stay small."""
 
 _BLINK_ROUNDS: Final = 3
 """After so many rounds without a look, this process slept or the database was away, and nobody's silence says anything."""
@@ -53,7 +47,6 @@ class Caretaker:
         self._silence_s = silence_s
         self._watch = HeartbeatWatch(silence_s=silence_s)
         self._looked_s: float | None = None
-        self._forgot_s = 0.0
         self._after = 0
         self._doubted: dict[str, int] = {}
         """Jobs that should run here and did not when they were last looked at, with their attempts."""
@@ -71,9 +64,6 @@ class Caretaker:
                 for executor_id in sorted(missing):
                     self._give_away(executor_id)
                 self._look_after_jobs(living=beats.keys() - missing | {self._executor_id})
-                if now - self._forgot_s >= _FORGET_S:
-                    self._forgot_s = now
-                    self._queue.forget(ended_before=datetime.now(UTC) - _KEPT, limit=_FORGET_AT_ONCE)
 
     def _give_away(self, executor_id: str) -> None:
         """Let others have what a silent executor left behind, and forget it. Should it wake up, its writes are refused."""

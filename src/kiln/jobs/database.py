@@ -68,10 +68,14 @@ class Database:
 
     def ping(self) -> None:
         """Ask the least there is, without patience. StorageError when it is not answered."""
-        try:
-            self._once(lambda connection: connection.execute(select(1)).scalar_one(), writes=False)
-        except _CutOff as cut:
-            raise _translated(cut.error) from None
+        for is_last in (False, True):
+            try:
+                self._once(lambda connection: connection.execute(select(1)).scalar_one(), writes=False)
+            except _CutOff as cut:
+                if is_last or not cut.error.connection_invalidated:  # which says of a kept connection that it died since its last use
+                    raise _translated(cut.error) from None
+            else:
+                return
 
     def read(self, action: Callable[[Connection], Result]) -> Result:
         """What `action` finds, all of it at one moment. It must not write, and may be called again when the connection breaks."""

@@ -8,21 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Update, and_, bindparam, select
 
 from kiln.errors import ConflictError
 from kiln.jobs import ledger
-from kiln.jobs.events import EventKind, checked_data
+from kiln.jobs.events import EventKind
 from kiln.jobs.job import Job, State, check_transition
 from kiln.jobs.job_queries import job_by_id
-from kiln.jobs.job_rows import job_of
 from kiln.jobs.prices import Charge
-from kiln.jobs.tables import EVENTS, JOBS, WEBHOOKS
+from kiln.jobs.tables import JOBS, LEDGER, WEBHOOKS
+from kiln.jobs.telling import MORE, Said, update_and_tell
 
-Said = tuple[EventKind, Mapping[str, Any]]
-"""An event before it has a number."""
+_NEW: Final = "new_"
+_KNOWN: Final = ("id", "state", "attempts")
+
+
+def _given(prefix: str, name: str) -> BindParameter[Any]:
+    """What is put in for a column when the statement is executed."""
+    return bindparam(prefix + name, type_=JOBS.c[name].type)
+
+
+def _is_known(*names: str) -> ColumnElement[bool]:
+    return and_(*(JOBS.c[name] == _given("known_", name) for name in names))
+
+
+def _update(*known: str) -> Update:
+    return JOBS.update().where(_is_known(*known)).values(last_seq=JOBS.c.last_seq + MORE).returning(JOBS)
+
+
+_TAKING: Final = _update("id", "state").values(
+    {name: _given(_NEW, name) for name in ("state", "executor_id", "started_ms")} | {"attempts": JOBS.c.attempts + 1}
+)
+_LOCKING: Final = (
+    select(LEDGER)
+    .select_from(JOBS.outerjoin(LEDGER, and_(LEDGER.c.job_id == JOBS.c.id, LEDGER.c.kind == "hold")))
+    .where(_is_known(*_KNOWN))
+    .with_for_update(of=JOBS, key_share=True)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +75,8 @@ def move(connection: Connection, job: Job, step: Step, *, at_ms: int) -> Job:
     told = (EventKind.STATE, {"state": step.after.value, **step.said})
     if not step.after.terminal:
         return change(connection, job, columns, [told], at_ms=at_ms)
-    _lock(connection, job)
-    entries = ledger.close(connection, job_id=job.id, tenant=job.tenant, measured=step.measured, at_ms=at_ms)
+    held = _lock(connection, job)
+    entries = ledger.close(connection, job_id=job.id, tenant=job.tenant, held=held, measured=step.measured, at_ms=at_ms)
     ended = change(connection, job, {**columns, "ended_ms": at_ms}, [*told_of(entries), told], at_ms=at_ms)
     if ended.webhook_url is not None:
         row = {"job_id": ended.id, "seq": ended.last_seq, "url": ended.webhook_url, "tries": 0, "due_ms": at_ms}
@@ -61,33 +86,24 @@ def move(connection: Connection, job: Job, step: Step, *, at_ms: int) -> Job:
 
 def change(connection: Connection, job: Job, columns: Mapping[str, Any], said: Sequence[Said], *, at_ms: int) -> Job:
     """The job with other columns and new events. ConflictError when it is no longer as the caller knows it."""
-    values = {**columns, "last_seq": JOBS.c.last_seq + len(said)}
-    row = connection.execute(JOBS.update().where(*_as_known(job)).values(**values).returning(JOBS)).mappings().one_or_none()
-    if row is None:
+    given = {**_as_known(job), **{_NEW + name: value for name, value in columns.items()}}
+    changed = update_and_tell(connection, _changing(tuple(columns)), given, said, at_ms=at_ms)
+    if changed is None:
         raise _too_late(connection, job)
-    changed = job_of(row)
-    append(connection, changed, said, at_ms=at_ms)
     return changed
 
 
-def take(connection: Connection, job_id: str, columns: Mapping[str, Any], *, at_ms: int) -> Job | None:
+def take(connection: Connection, job_id: str, *, executor_id: str, at_ms: int) -> Job | None:
     """A job running that was queued, with its event, by its id alone; None when it is not queued."""
-    values = {**columns, "state": State.RUNNING.value, "last_seq": JOBS.c.last_seq + 1}
-    queued = (JOBS.c.id == job_id, JOBS.c.state == State.QUEUED.value)
-    row = connection.execute(JOBS.update().where(*queued).values(**values).returning(JOBS)).mappings().one_or_none()
-    if row is None:
-        return None
-    job = job_of(row)
-    append(connection, job, [(EventKind.STATE, {"state": job.state.value, "executor": job.executor_id})], at_ms=at_ms)
-    return job
-
-
-def append(connection: Connection, job: Job, said: Sequence[Said], *, at_ms: int) -> None:
-    """Write events, of which the last has the number that the job's row says."""
-    same = {"job_id": job.id, "at_ms": at_ms, "attempt": job.attempts}
-    first = job.last_seq - len(said) + 1
-    rows = [{**same, "seq": seq, "kind": kind.value, "data": checked_data(data)} for seq, (kind, data) in enumerate(said, first)]
-    connection.execute(EVENTS.insert(), rows)
+    given = {
+        "known_id": job_id,
+        "known_state": State.QUEUED.value,
+        "new_state": State.RUNNING.value,
+        "new_executor_id": executor_id,
+        "new_started_ms": at_ms,
+    }
+    said = (EventKind.STATE, {"state": State.RUNNING.value, "executor": executor_id})
+    return update_and_tell(connection, _TAKING, given, [said], at_ms=at_ms)
 
 
 def told_of(entries: Iterable[ledger.Entry]) -> list[Said]:
@@ -96,15 +112,26 @@ def told_of(entries: Iterable[ledger.Entry]) -> list[Said]:
     return [(EventKind.CHARGE, {name: getattr(entry, name) for name in names}) for entry in entries]
 
 
-def _as_known(job: Job) -> tuple[ColumnElement[bool], ...]:
-    """That a job's row still is as the caller knows it: the same state, in the same attempt."""
-    return JOBS.c.id == job.id, JOBS.c.state == job.state.value, JOBS.c.attempts == job.attempts
+def _as_known(job: Job) -> dict[str, Any]:
+    """What says in a statement that a job's row still is as the caller knows it: the same state, in the same attempt."""
+    return {"known_id": job.id, "known_state": job.state.value, "known_attempts": job.attempts}
 
 
-def _lock(connection: Connection, job: Job) -> None:
-    """Hold a job's row, if it still is as the caller knows it: of two that end one job, the second must not get as far as the ledger."""
-    if connection.execute(select(JOBS.c.id).where(*_as_known(job)).with_for_update()).one_or_none() is None:
+@cache
+def _changing(names: tuple[str, ...]) -> Update:
+    """The statement that changes these columns of a job that is as its writer knows it; made once, because that takes long."""
+    return _update(*_KNOWN).values({name: _given(_NEW, name) for name in names})
+
+
+def _lock(connection: Connection, job: Job) -> tuple[ledger.Entry, ...]:
+    """Hold a job's row, if it still is as the caller knows it: of two that end one job, the second must not get as far as the ledger.
+
+    What the job held comes back; it was written with the row itself.
+    """
+    rows = connection.execute(_LOCKING, _as_known(job)).mappings().all()
+    if not rows:
         raise _too_late(connection, job)
+    return tuple(ledger.entry_of(row) for row in rows if row["item"] is not None)
 
 
 def _too_late(connection: Connection, job: Job) -> ConflictError:

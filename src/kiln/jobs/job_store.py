@@ -14,7 +14,7 @@ from kiln.jobs.database import Database
 from kiln.jobs.events import Event, EventKind
 from kiln.jobs.fair_turns import next_turn
 from kiln.jobs.job import Failure, Job, Progress, State
-from kiln.jobs.job_changes import Said, Step, append, change, move, take, told_of
+from kiln.jobs.job_changes import Step, change, move, take, told_of
 from kiln.jobs.job_queries import Page, check_batch, check_files, events_of, job_by_id, jobs_of, page_of
 from kiln.jobs.job_rows import failure_columns, progress_columns, row_of
 from kiln.jobs.orders import KEY_LIFE_MS, Order, Receipt
@@ -22,9 +22,11 @@ from kiln.jobs.plain import canonical
 from kiln.jobs.prices import Charge
 from kiln.jobs.scrub import scrub
 from kiln.jobs.tables import IDEMPOTENCY_KEYS, JOBS
+from kiln.jobs.telling import Said, tell
 from kiln.jobs.tenants import lock_tenant
 
 MAX_PAGE: Final = 200
+_ADD_JOB: Final = JOBS.insert()
 _MAX_SENTENCE: Final = 1000
 """Characters: in an event each may take twelve bytes."""
 
@@ -79,8 +81,7 @@ class JobStore:
 
     def take(self, job_id: str, *, executor_id: str) -> Job | None:
         """As `start`, by its id and in one step; None when it is not queued."""
-        begun = {"executor_id": executor_id, "attempts": JOBS.c.attempts + 1, "started_ms": self._clock.now_ms()}
-        taken = self._database.write(lambda connection: take(connection, job_id, begun, at_ms=self._clock.now_ms()))
+        taken = self._database.write(lambda connection: take(connection, job_id, executor_id=executor_id, at_ms=self._clock.now_ms()))
         if taken is not None:
             metrics.job_moved(taken)
         return taken
@@ -170,11 +171,11 @@ class JobStore:
         if turn is None:
             turn = next_turn(connection, tenant=order.tenant, priority=order.priority)
         job = order.as_job(now_ms=now, last_seq=1 + len(order.charges) + len(warnings), turn=turn)
-        connection.execute(JOBS.insert().values(**row_of(job)))
+        connection.execute(_ADD_JOB, row_of(job))
         entries = ledger.hold(connection, job_id=job.id, tenant=job.tenant, charges=order.charges, at_ms=now)
         queued: Said = (EventKind.STATE, {"state": job.state.value})
         warned: list[Said] = [(EventKind.WARNING, {"text": text}) for text in warnings]
-        append(connection, job, [queued, *told_of(entries), *warned], at_ms=now)
+        tell(connection, job, [queued, *told_of(entries), *warned], at_ms=now)
         if order.idempotency_key is not None:
             row = {"tenant": job.tenant, "key": order.idempotency_key, "job_id": job.id, "request_hash": job.request_hash}
             connection.execute(IDEMPOTENCY_KEYS.insert().values(**row, expires_ms=now + KEY_LIFE_MS))

@@ -88,13 +88,8 @@ def find(name: str) -> Stage:
 
 def warm_up() -> Iterator[Callable[[], Any]]:
     """Steps that an idle lane takes, each short, so that its calls find modules imported and kernels loaded."""
-    from kiln.pipeline.rehearsal import MODULES, rehearse, rehearse_here
+    from kiln.pipeline.rehearsal import MODULES, rehearse_export, rehearse_here, rehearse_simplify
 
     for module in MODULES:
         yield partial(importlib.import_module, module)
-    yield rehearse_here
-    yield partial(rehearse, _unheard)
-
-
-def _unheard(stage: str) -> None:
-    """Nobody waits for what is rehearsed here."""
+    yield from (rehearse_here, rehearse_simplify, rehearse_export)  # what runs beside a job's first stages begins with what comes last

@@ -152,16 +152,18 @@ def hold(connection: Connection, *, job_id: str, tenant: str, charges: Sequence[
     return _append(connection, tenant, entries)
 
 
-def close(connection: Connection, *, job_id: str, tenant: str, measured: Iterable[Charge] | None, at_ms: int) -> tuple[Entry, ...]:
-    """Settle a job to what was measured, or with None release all it holds, within the transaction that ends it; the new entries."""
-    held = {entry.item: entry for entry in entries_of(connection, job_id) if entry.kind == "hold"}
+def close(
+    connection: Connection, *, job_id: str, tenant: str, held: Iterable[Entry], measured: Iterable[Charge] | None, at_ms: int
+) -> tuple[Entry, ...]:
+    """Settle what a job held to what was measured, or with None release it, within the transaction that ends it; the new entries."""
+    holds = {entry.item: entry for entry in held}
     actual = _by_item(measured or ())
     kind = "release" if measured is None else "settle"
-    day = next((entry.day for entry in held.values()), day_of(at_ms))
+    day = next((entry.day for entry in holds.values()), day_of(at_ms))
     entries = []
-    for item in sorted(held.keys() | actual.keys()):
+    for item in sorted(holds.keys() | actual.keys()):
         nothing = Charge(item=item, microdollars=0)
-        before, after = held.get(item, nothing), actual.get(item, nothing)
+        before, after = holds.get(item, nothing), actual.get(item, nothing)
         money, work = after.microdollars - before.microdollars, after.gpu_ms - before.gpu_ms
         entries.append(Entry(job_id=job_id, item=item, kind=kind, microdollars=money, gpu_ms=work, day=day, at_ms=at_ms))
     return _append(connection, tenant, entries)
@@ -191,7 +193,7 @@ def _append(connection: Connection, tenant: str, entries: Sequence[Entry]) -> tu
 def entries_of(connection: Connection, job_id: str) -> tuple[Entry, ...]:
     """A job's lines, oldest first, as this transaction sees them."""
     rows = connection.execute(select(LEDGER).where(LEDGER.c.job_id == job_id).order_by(LEDGER.c.number)).mappings()
-    return tuple(_entry(dict(row)) for row in rows)
+    return tuple(entry_of(row) for row in rows)
 
 
 def _check_budget(budget: int | None, used: int, charges: Sequence[Charge]) -> list[str]:
@@ -236,7 +238,8 @@ def _sum_of(connection: Connection, column: ColumnElement[int], *conditions: Col
     return int(connection.execute(select(func.coalesce(func.sum(column), 0)).where(*conditions)).scalar_one())
 
 
-def _entry(row: Mapping[str, Any]) -> Entry:
+def entry_of(row: Mapping[Any, Any]) -> Entry:
+    """The entry a row of `ledger` tells of."""
     return Entry(**{field.name: row[field.name] for field in fields(Entry)})
 
 

@@ -24,7 +24,7 @@ def work_in(events: Iterable[Event]) -> tuple[Work, ...]:
     for event in events:
         data = event.data
         if event.kind is EventKind.STAGE_FINISHED and data.get("outcome") == "done" and data.get("backend"):
-            gpu_ms = round(1000 * data["seconds"]) if str(data["lane"]).startswith("gpu") else 0
+            gpu_ms = round(1000 * data["seconds"]) if data.get("on_gpu") else 0
             made.setdefault(str(data["output"]), Work(item=data["backend"], gpu_ms=gpu_ms, calls=1))
     return tuple(made.values())
 

@@ -11,6 +11,8 @@ journal, which flushes four times; and readers hold nobody up. Three things abou
 - It needs memory that all its processes share: the file must be on a disk of this machine, not in a network folder.
 
 A transaction that writes takes the write lock at once (BEGIN IMMEDIATE): one that asked for it half-way would be refused without waiting.
+Whoever finds it taken looks again after pauses of up to 100 ms, so that of many some wait far longer than others. The threads of a process
+therefore wait for each other before they ask.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from kiln.errors import SetupError
 
 WRITES: Final = "kiln_writes"
 """The option of a connection that says whether its next transaction writes; without it, it does."""
 
+_HAS_TURN: Final = "kiln_has_turn"
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "journal_size_limit=0", "foreign_keys=ON")
 """A size limit of 0 cuts the file when the log is started anew, so that its size says how long the log is."""
 
@@ -40,9 +45,34 @@ def sqlite_engine(url: URL, *, wait_s: int) -> Engine:
     """An engine whose connections wait so long for locks. Raises SetupError when the file's folder cannot be made."""
     _make_folder(Path(str(url.database)).absolute().parent)
     engine = create_engine(url, connect_args={"timeout": wait_s}, pool_size=4, max_overflow=28, pool_timeout=wait_s)
+    turn = _Turn(wait_s=wait_s)
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", turn.begin)
+    event.listen(engine, "checkin", turn.end)
     return engine
+
+
+class _Turn:
+    """Whose turn it is to write, among the threads that share an engine: from the beginning of a transaction to the connection's return."""
+
+    def __init__(self, *, wait_s: int) -> None:
+        self._wait_s = wait_s
+        self._free = threading.Lock()
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction. Who waits for too long asks SQLite all the same, which then says that the database is locked."""
+        if not connection.get_execution_options().get(WRITES, True):
+            connection.exec_driver_sql("BEGIN")
+            return
+        notes = connection.connection.record_info
+        if notes is not None and _HAS_TURN not in notes and self._free.acquire(timeout=self._wait_s):
+            notes[_HAS_TURN] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def end(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Let the next one write."""
+        if (record.record_info or {}).pop(_HAS_TURN, False):
+            self._free.release()
 
 
 class WriteAheadLog:
@@ -62,19 +92,15 @@ class WriteAheadLog:
             return
         with self._folding:  # one thread at a time: each needs two connections, and the pool must not run dry of halves
             if self._is_long():
-                with suppress(sqlite3.OperationalError, PoolTimeout):  # such as a full disk, or a busy one: the next commit tries again
+                with suppress(sqlite3.OperationalError, OperationalError, PoolTimeout):  # such as a full disk: the next commit tries again
                     self._fold()
 
     def _is_long(self) -> bool:
         return self._path.exists() and self._path.stat().st_size > _LONG_LOG_BYTES
 
     def _fold(self) -> None:
-        with closing(self._engine.raw_connection()) as lock, closing(self._engine.raw_connection()) as copier:
-            lock.cursor().execute("BEGIN IMMEDIATE")
-            try:
-                copier.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
-            finally:
-                lock.cursor().execute("ROLLBACK")
+        with self._engine.connect() as lock, closing(self._engine.raw_connection()) as copier, lock.begin():
+            copier.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _make_folder(folder: Path) -> None:
@@ -85,12 +111,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    """Set up a new connection, and let nobody but `_begin` begin transactions; Python's driver would do so on its own."""
+    """Set up a new connection, and let nobody but `_Turn` begin transactions; Python's driver would do so on its own."""
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

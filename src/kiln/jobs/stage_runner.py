@@ -91,7 +91,7 @@ class StageRunner:
         """Have a call run, and put its record."""
         result = self._whole_result(known, context, news)
         record, is_ours = keep_record(self._store, known.digest, StageRecord.of(known.call.stage, result))
-        news.end(result, was_first=is_ours, backend=known.backend)
+        news.end(result, was_first=is_ours, backend=known.backend, on_gpu=known.call.lane == "gpu")
         return record
 
     def _whole_result(self, known: KnownCall, context: Context, news: StageNews) -> StageResult:

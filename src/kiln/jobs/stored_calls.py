@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final, TypedDict
 
 from kiln.asset import Asset, Package, Picture, Report, Step, Verdict
@@ -18,7 +20,7 @@ from kiln.jobs.plain import sha256_of
 from kiln.jobs.stored_names import ARCHIVE, CHANGED, CLEARED, FILE, FILES, NAME, NAMES, PICTURE, REPORT, VALUE
 from kiln.jobs.stored_nouns import StoredAsset, StoredFile, StoredPackage, StoredPicture
 from kiln.jobs.stored_record import StageRecord, is_there, record_key
-from kiln.pipeline.call_digest import counted, digest_of
+from kiln.pipeline.call_digest import code_digest, counted, digest_of
 from kiln.pipeline.recipe import RecipeStep
 from kiln.stages.stage import BackendParams
 from kiln.storage.blobs import BLOBS, blob_key
@@ -27,6 +29,9 @@ from kiln.version import VERSION
 
 _PLAIN: Final = frozenset({"name", "history"})
 """Fields of an asset that its handle holds itself."""
+
+_CODEC: Final = ("stored_codec.py", "stored_names.py")
+"""What has a say in what a result's record holds."""
 
 _HISTORY: Final = tuple[Step, ...]
 
@@ -96,9 +101,14 @@ def call_for(
         **parts,
         **owner,
     )
-    given = sha256_of(Given(**parts).model_dump(mode="json"))
+    given = given_digest(parts)
     contents = {name: named[name].sha256 if name in named else None for name in step.stage.files}
     return KnownCall(step=step, call=call, digest=digest_of(step, given=given, files=contents, recipe=recipe))
+
+
+def given_digest(parts: Parts) -> str:
+    """The digest of what a stage is given, and of the code that reads it from the store and writes what is made of it."""
+    return sha256_of({"parts": Given(**parts).model_dump(mode="json"), "codec": _codecs_code()})
 
 
 def lane_for(step: RecipeStep) -> LaneKind:
@@ -148,6 +158,11 @@ def references_in(given: Given) -> list[Reference]:
     """Every content that a call needs."""
     files = given.files.values() if isinstance(given, StageCall) else ()
     return [*files, *given.inputs.values(), *(reference for made_by in given.remade for reference in references_in(made_by))]
+
+
+@lru_cache(maxsize=1)
+def _codecs_code() -> str:
+    return code_digest(*(Path(__file__).with_name(name) for name in _CODEC))
 
 
 def _named(step: RecipeStep, files: Mapping[str, StoredFile]) -> dict[str, NamedFile]:

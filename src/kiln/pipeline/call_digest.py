@@ -5,6 +5,7 @@
 - exactly the fields of the asset that the stage declares to read or write, and the asset's name; pictures, and what is exported, whole
 - the backend's name and version, and its code where it is a plugin
 - Kiln's code: every file of the rooms that stages work with. A version number kept by hand is one that somebody forgets to raise
+- of a stage that is written elsewhere, such as a service's, that module's code too, and the pipeline's, which it may run as a whole
 - the versions of Python and of every library that Kiln requires or uses where it is installed; the kind of processor
 
 - for the export the recipe, too, which the manifest holds; not what its contract says of the files, which is asked each time
@@ -18,6 +19,7 @@ import hashlib
 import json
 import platform
 import re
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -43,6 +45,8 @@ _ROOMS: Final = ("asset", "kernels", "geometry", "imaging", "formats", "render",
 _EXPORT_ROOMS: Final = ("proof", "engines")
 """Further ones that have a say in a package's files."""
 
+_HOUSE: Final = Path(__file__).parents[1]
+
 _FORMAT: Final = 1
 """Of the entries; raised when they are to be made anew."""
 
@@ -65,7 +69,7 @@ def digest_of(step: RecipeStep, *, given: str, files: Mapping[str, str | None], 
         "backend": _backend(params),
         "input": given,
         "recipe": portable(recipe) if exports else None,
-        "code": [_kilns_code(rooms) for rooms in (_ROOMS, *([_EXPORT_ROOMS] if exports else []))],
+        "code": [_kilns_code(rooms) for rooms in (_ROOMS, *([_EXPORT_ROOMS] if exports else []))] + _own_code(stage.function.__module__),
         "made_with": made_with(),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -112,8 +116,16 @@ def _plugin_code(module: str) -> str | None:
 @lru_cache(maxsize=4)
 def _kilns_code(rooms: tuple[str, ...]) -> str:
     """The digest of these rooms: worked out once in a process, in 20 ms."""
-    house = Path(__file__).parents[1]
-    return code_digest(*(house / room for room in rooms), house / "isolate.py")
+    return code_digest(*(_HOUSE / room for room in rooms), _HOUSE / "isolate.py")
+
+
+@lru_cache(maxsize=16)
+def _own_code(module: str) -> list[str]:
+    """The digest of what a stage is made of that is written in none of the rooms; none for a stage in them."""
+    if module.split(".")[:2] == ["kiln", "stages"]:
+        return []
+    written = sys.modules[module].__file__
+    return [code_digest(_HOUSE / "pipeline", *([Path(written)] if written else []))]
 
 
 def code_digest(*places: Path, pattern: str = "*") -> str:

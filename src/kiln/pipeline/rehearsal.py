@@ -92,17 +92,29 @@ def _is_cold() -> bool:
 
 def rehearse(told: Callable[[str], None]) -> None:
     """Run STAGES on tiny assets, telling each one's name when it is done."""
+    rehearse_simplify()
+    told("simplify")
+    rehearse_export()
+    told("export")
+
+
+def rehearse_simplify() -> None:
+    """Simplify a tiny asset."""
+    from kiln import stages
+
+    stages.simplify(Asset(name="rehearsal", source=_block()), triangles=100)
+
+
+def rehearse_export() -> None:
+    """Photograph and write a tiny asset."""
     from kiln import stages
     from kiln.proof.preview import photograph
 
-    stages.simplify(Asset(name="rehearsal", source=_block()), triangles=100)
-    told("simplify")
     square = np.full((_MAP_TEXELS, _MAP_TEXELS), 128, np.uint8)
     material = Material(base_color=np.dstack([square] * 4), normal=np.dstack([square] * 3), orm=np.dstack([square] * 3), guessed=square)
     photograph(_square(), material, size=_PREVIEW_PIXELS)
     with tempfile.TemporaryDirectory() as folder:
         stages.export(replace(_unwrapped(), material=material), out=Path(folder), previews=False)
-    told("export")
 
 
 def rehearse_here() -> None:

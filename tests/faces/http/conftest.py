@@ -99,14 +99,14 @@ def client(served: Served) -> Iterator[httpx.Client]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """For tests that mind no other's jobs, and make no keys."""
     with open_service(data=tmp_path_factory.mktemp("shared")) as service, serving(service, OPEN_HANDED) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_client(shared: Served) -> Iterator[httpx.Client]:
     with shared.client() as opened:
         yield opened

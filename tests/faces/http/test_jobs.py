@@ -106,6 +106,11 @@ def test_a_fault_that_only_the_recipe_knows_is_pointed_at(shared: Served, shared
         ({"inputs": {"picture_0": "file_" + "0" * 24}}, "/inputs/picture_0"),
         ({"inputs": {"front": order["inputs"]["picture_0"]}}, "/inputs/front"),
         ({"recipe": "pudding"}, "/recipe"),
+        ({"inputs": {}}, "/inputs"),
+        ({"inputs": {"picture_1": order["inputs"]["picture_0"]}}, "/inputs"),
+        ({"inputs": {**order["inputs"], "cutout.mast": order["inputs"]["picture_0"]}}, "/inputs/cutout.mast"),
+        ({"batch_id": "batch_0"}, "/batch_id"),
+        ({"webhook_url": "https://127.0.0.1/"}, "/webhook_url"),
     ):
         answer = shared_client.post("/v1/jobs", json={**order, **wrong})
         assert answer.status_code == 422

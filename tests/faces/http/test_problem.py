@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -101,6 +103,65 @@ def test_nonsense_is_a_problem_of_the_clients(
     assert "Allow" in answer.headers or status != 405
 
 
+def test_a_body_that_is_not_said_to_be_json_is_told_the_cure(shared_client: httpx.Client) -> None:
+    """What curl -d sends."""
+    answer = shared_client.post("/v1/jobs", content=b"{}", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert (answer.status_code, "Content-Type: application/json" in answer.json()["detail"]) == (422, True)
+
+
+def test_every_pattern_is_said_in_words(shared_client: httpx.Client) -> None:
+    """Nobody is told a regular expression."""
+
+    def patterns(value: Any) -> set[str]:
+        if isinstance(value, list):
+            return set().union(*map(patterns, value))
+        if not isinstance(value, dict):
+            return set()
+        return {value["pattern"]} if isinstance(value.get("pattern"), str) else set().union(*map(patterns, value.values()))
+
+    assert patterns(shared_client.get("/openapi.json").json()) == problem.PATTERNS.keys()
+    answer = shared_client.post("/v1/jobs", json={}, headers={"Idempotency-Key": "a b"})
+    (fault,) = answer.json()["errors"]
+    assert fault == {"detail": "it must be 1 to 250 visible ASCII characters, without spaces", "parameter": "Idempotency-Key"}
+    assert "2026-11-20" in shared_client.get("/v1/usage", params={"since": "x"}).json()["detail"]
+
+
+def test_every_type_of_problem_is_documented_and_has_one_status() -> None:
+    tables = [vars(problem).values(), problem._BY_REASON.values(), problem._BY_FAULT.values(), (sort for _, sort in problem._BY_CLASS)]
+    sorts = {sort for table in tables for sort in table if isinstance(sort, problem.Sort)} | {problem._sort("http", 0, "")}
+    page = (Path(__file__).parents[3] / "docs" / "service.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([0-9]*)", page, re.MULTILINE)
+    assert sorted(rows) == sorted({(sort.name, str(sort.status or "")) for sort in sorts})
+
+
+@pytest.mark.parametrize("status", [413, 414, 426, 431, 451, 500, 501, 503])
+def test_what_the_machinery_refuses_has_a_type_that_never_changes(status: int) -> None:
+    """Python's names of statuses do: 413 was called otherwise before 3.13."""
+    told = json.loads(bytes(problem.of_status(status, {"type": "http"}).body))
+    name = {413: "size", 500: "internal", 503: "busy"}.get(status, "http")
+    assert (told["type"], told["status"]) == (f"urn:kiln:problem:{name}", status)
+
+
+def test_an_order_that_was_not_answered_is_taken_once(served: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 503 after the commit: whoever asks again under the key gets the job, whatever the order of the fields."""
+    order, real = served.order(), served.service.jobs.submit
+
+    def lost(order: Any) -> Any:
+        real(order)
+        raise StorageError("the database is out of reach: ask again", kind="unavailable")
+
+    headers = {"Idempotency-Key": "once"}
+    body = {**order, "recipe": "prop", "parameters": {"simplify": {"triangles": 2000}, "job": {"name": "a"}}}
+    with monkeypatch.context() as patched:
+        patched.setattr(served.service.jobs, "submit", lost)
+        refused = client.post("/v1/jobs", json=body, headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    turned = {"parameters": {"job": {"name": "a"}, "simplify": {"triangles": 2000}}, "recipe": "prop", **order, "kind": "make"}
+    answers = [client.post("/v1/jobs", json=turned, headers=headers) for _ in range(2)]
+    assert [(answer.status_code, answer.json()["created"]) for answer in answers] == [(202, False)] * 2
+    assert len(client.get("/v1/jobs").json()["jobs"]) == 1
+
+
 def test_all_methods_of_an_address_are_named(shared_client: httpx.Client) -> None:
     assert shared_client.put("/v1/jobs").headers["Allow"] == "GET, POST"
     assert shared_client.put("/v1/uploads/x").headers["Allow"] == "GET, DELETE"
@@ -140,7 +201,8 @@ def test_a_budget_is_402_and_a_full_store_507(served: Served, client: httpx.Clie
         patched.setattr(served.service.store, "check_room", full)
         assert client.post("/v1/jobs", json=order).status_code == 507
         assert client.post("/v1/uploads", files={"file": b"x"}).status_code == 507
-        assert client.get("/readyz").status_code == 503
+        unready = client.get("/readyz")
+        assert (unready.status_code, unready.json()) == (503, {"status": "unhealthy", "troubles": ["no room: free some"]})
     monkeypatch.setattr("kiln.jobs.reception._charges", lambda *_: (Charge(item="gpu", microdollars=5),))
     served.service.ledger.set_budget("local", microdollars=7)
     assert client.post("/v1/jobs", json=order).status_code == 202

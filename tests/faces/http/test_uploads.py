@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,15 +140,30 @@ def test_only_so_many_upload_at_once(service: Service, picture: bytes) -> None:
         head = (
             "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=a\r\nContent-Length: 999\r\n\r\n-"
         )
+        site = running.server._site
         with socket.create_connection(("127.0.0.1", running.port), timeout=WAIT_S) as slow:
             slow.sendall(head.encode())
-            while client.post("/v1/uploads", files={"file": ("a", b"%PDF")}).status_code == 415:
-                pass  # the slow one has not got its place yet
+            wait_until(lambda: site.uploads._taken[""] == 1)
             refused = client.post("/v1/uploads", files={"file": ("a.png", picture)})
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "6")
             assert client.get("/health").status_code == 200
-        while client.post("/v1/uploads", files={"file": ("a.png", picture)}).status_code == 503:
-            pass  # until its end is seen
+        wait_until(lambda: not site.uploads._taken)
+        assert client.post("/v1/uploads", files={"file": ("a.png", picture)}).status_code == 201
+
+
+def test_one_tenant_leaves_places_to_others(service: Service) -> None:
+    """However slowly it sends."""
+    options = replace(OPEN_HANDED, uploads_at_once=2, uploads_of_tenant=1)
+    with serving(service, options) as running:
+        slow, other, site = running.key("slow"), running.key("other"), running.server._site
+        head = "POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=a\r\nContent-Length: 999\r\n"
+        with socket.create_connection(("127.0.0.1", running.port), timeout=WAIT_S) as opened:
+            opened.sendall(f"{head}Authorization: Bearer {slow}\r\n\r\n-".encode())
+            wait_until(lambda: site.uploads_of_tenant._taken["slow"] == 1)
+            with running.client(slow) as client:
+                assert client.post("/v1/uploads", files={"file": ("a", b"%PDF")}).status_code == 503
+            with running.client(other) as client:
+                assert client.post("/v1/uploads", files={"file": ("a", b"%PDF")}).status_code == 415
 
 
 @pytest.mark.parametrize(
@@ -158,6 +174,13 @@ def test_a_url_must_lead_to_the_internet(shared_client: httpx.Client, temporary:
     assert answer.status_code == 422
     assert "passwd" not in answer.text
     assert list(temporary.iterdir()) == []
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)  # it offers no event to wait for
 
 
 def exchanged(running: Served, request: bytes) -> bytes:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
+from sqlalchemy.exc import InterfaceError
 
 from jobs.processes import Process
 from jobs.rig import RESULT, FakeLanes, Records, call, order, records, state_of, wait_until
@@ -73,6 +74,23 @@ def test_a_job_is_carried_out_once_however_often_it_is_enqueued(kept: Records) -
         other = submitted(kept)
         wait_until(lambda: kept.queue.look_up([other.id])[other.id].step == "ended")
     assert begun == [job.id, other.id]
+
+
+def test_a_result_that_the_database_could_not_take_is_storage_s_trouble_and_the_stage_runs_again(kept: Records) -> None:
+    is_away = threading.Event()
+
+    def refuse(connection: object, cursor: object, statement: str, *more: object) -> None:
+        if is_away.is_set() and "INSERT INTO" in statement and "workflow_output" in statement:
+            is_away.clear()
+            raise InterfaceError(statement, None, Exception("the connection is gone"))
+
+    event.listen(kept.queue.pool, "before_cursor_execute", refuse)
+    lanes = FakeLanes()
+    with launched(kept.queue, lanes=lanes) as engine:
+        with pytest.raises(StorageError):
+            run(engine, "lod", told=lambda _: is_away.set())
+        assert run(engine, "lod") == RESULT
+    assert lanes.ran == ["lod", "lod"]
 
 
 def test_an_ended_workflow_and_one_that_never_was_are_resumed(kept: Records) -> None:

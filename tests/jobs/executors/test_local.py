@@ -16,7 +16,7 @@ import pytest
 from kiln import stages
 from kiln.asset import Asset
 from kiln.errors import Cancelled, TimeLimitError
-from kiln.jobs.executors.failure import LaneCrashed, StageBroken
+from kiln.jobs.executors.failure import LaneCrashed, LaneNotStarted, StageBroken
 from kiln.jobs.executors.interface import Progress
 from kiln.jobs.executors.lane_setup import LaneSetup
 from kiln.jobs.executors.local import LocalExecutor
@@ -163,7 +163,7 @@ def test_children_killed_at_random_cost_only_their_own_calls(tmp_path: Path) -> 
         for _ in range(15):
             try:
                 ended.append(run(executor, a_call("sleep", seconds=0.05)).lane)
-            except LaneCrashed:
+            except (LaneCrashed, LaneNotStarted):
                 ended.append("crashed")
 
     with LocalExecutor(a_setup(tmp_path), data=tmp_path, cpu_lanes=2) as executor:

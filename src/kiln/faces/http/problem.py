@@ -147,7 +147,7 @@ _BY_STATUS: Final[Mapping[int, Sort]] = {
 }
 """Of what HTTP's own machinery refuses."""
 
-_AFTER_S: Final = 5.0
+_AFTER_S: Final = 2.0
 """When to come back to a database or store that is out of reach."""
 
 

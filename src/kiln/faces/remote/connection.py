@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -81,8 +81,14 @@ class Connection:
 
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        """An answer whose body is read bit by bit; once only, whoever reads tries again. Redirects lead on, without the key elsewhere."""
-        with self._client.stream("GET", path, headers=dict(headers), follow_redirects=True) as answer:
+        """An answer whose body is read bit by bit; once only, whoever reads tries again.
+
+        A URL or redirect that leads elsewhere, such as to an object store, is followed without the key.
+        """
+        request = self._client.build_request("GET", path, headers=dict(headers))
+        if _origin(request.url) != _origin(self._client.base_url):
+            request.headers.pop("Authorization", None)
+        with closing(self._client.send(request, stream=True, follow_redirects=True)) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise (
@@ -152,6 +158,10 @@ class Away(Exception):
         super().__init__()
         self.meaning = meaning
         self.after_s = after_s
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _wait(answer: httpx.Response) -> float:

@@ -222,14 +222,16 @@ class Engine:
         return _number(found) + 1, found, output
 
     def _here(self, call: StageCall, name: str, on_progress: Told, cancel: Asked) -> StageResult:
-        """Run it in this process, without a queue."""
+        """Run it in this process, without a queue. StorageError when its result could not be kept: it is simply run again."""
         self._calls[name] = (on_progress, cancel)
         try:
-            with SetWorkflowID(name):
-                handle = DBOS.start_workflow(self._stage_workflow, name, call.model_dump(mode="json"), here=True)
-            return _opened(handle.get_result())
+            with translated():
+                with SetWorkflowID(name):
+                    handle = DBOS.start_workflow(self._stage_workflow, name, call.model_dump(mode="json"), here=True)
+                output = handle.get_result()
         finally:
             del self._calls[name]
+        return _opened(output)
 
     def _elsewhere(self, call: StageCall, name: str, on_progress: Told, cancel: Asked) -> StageResult:
         """Wait for another worker to run it."""
@@ -253,7 +255,9 @@ class Engine:
 
 
 def _publish(progress: dict[str, Any]) -> None:
-    DBOS.set_event(PROGRESS, progress)
+    """It is news only: the stage goes on although the database is away."""
+    with suppress(StorageError), translated():
+        DBOS.set_event(PROGRESS, progress)
 
 
 def _closed(call: StageCall) -> LaneClosed:

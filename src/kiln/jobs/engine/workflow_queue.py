@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
@@ -33,6 +33,10 @@ PROGRESS: Final = "progress"
 
 Standing = Literal["waiting", "running", "ended", "stopped"]
 _STANDINGS: Final[Mapping[str, Standing]] = {"DELAYED": "waiting", "ENQUEUED": "waiting", "PENDING": "running", "CANCELLED": "stopped"}
+
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_FORGOTTEN_AT_ONCE: Final = 500
+"""Workflows of one transaction: nobody else waits long for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,13 +146,16 @@ class WorkflowQueue:
         """Whether only one worker can be there."""
         return self._log is not None
 
-    def forget(self, *, ended_before: datetime, limit: int) -> None:
-        """Delete some workflows that ended before then: what became of jobs stands in their own records."""
-        when = ended_before.isoformat()
-        ended = self._list(status=["SUCCESS", "ERROR", "CANCELLED"], completed_before=when, limit=limit)
-        if ended:
+    def forget(self, before_ms: int) -> int:
+        """Delete the workflows that ended before then, in milliseconds since 1970, and say how many: jobs keep records of their own."""
+        when = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
+        count = 0
+        while ended := self._list(status=_ENDED, completed_before=when, limit=_FORGOTTEN_AT_ONCE):
             with translated():
                 self._client.delete_workflows([found.workflow_id for found in ended])
+            self.tidy()
+            count += len(ended)
+        return count
 
     def tidy(self) -> None:
         """Keep SQLite's log short; costs nothing while it is."""

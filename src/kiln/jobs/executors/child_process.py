@@ -38,7 +38,7 @@ class ChildProcess:
     """
 
     def __init__(self, setup: LaneSetup, site: LaneSite) -> None:
-        self._scratch = scratch.make(site.scratch, name=site.name)
+        self._scratch = scratch.make(site.scratch, name="lane")
         token = secrets.token_hex(16)
         self._process = _spawner().submit(_spawn, setup, site, self._scratch).result()
         assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101 - for the type checker: all are pipes

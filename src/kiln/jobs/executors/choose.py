@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kiln import settings
 from kiln.errors import InputError, SetupError, did_you_mean
-from kiln.jobs.executors.lane_setup import LaneSetup
+from kiln.jobs.executors.lane_setup import IDLE_S, LaneSetup
 from kiln.jobs.executors.pooled import PooledExecutor
 from kiln.storage import Store
 
@@ -29,7 +29,7 @@ class Workplace:
     """Where calls that run on Modal are written down."""
 
     cpu_lanes: int | None = None
-    """None: one less than there are cores here, at least 1; on Modal none, where every minute is paid for."""
+    """None: here as `local.usual_lanes` says, on Ray one less than there are cores, at least 1; on Modal none, where every minute costs."""
 
     gpus: Sequence[str] = ()
     """This machine's, as CUDA_VISIBLE_DEVICES names them; elsewhere only their number counts."""
@@ -42,6 +42,12 @@ class Workplace:
 
     trusts_network: bool = False
     """Whether a Ray cluster that asks for no token may be used."""
+
+    worker: str = ""
+    """The worker's name, which stands before the names of its lanes; Modal's containers belong to no worker."""
+
+    idle_s: float = IDLE_S
+    """Seconds without a call after which a lane of this machine without a GPU ends its child. What runs elsewhere has its own clocks."""
 
     app: str = "kiln"
     """The app's name on Modal."""
@@ -57,7 +63,15 @@ def executor_from(name: str, place: Workplace) -> PooledExecutor[Any]:
 def _local(place: Workplace) -> PooledExecutor[Any]:
     from kiln.jobs.executors.local import LocalExecutor
 
-    return LocalExecutor(place.setup, data=place.data, cpu_lanes=place.cpu_lanes, gpus=place.gpus, weights=place.weights)
+    return LocalExecutor(
+        place.setup,
+        data=place.data,
+        cpu_lanes=place.cpu_lanes,
+        gpus=place.gpus,
+        weights=place.weights,
+        worker=place.worker,
+        idle_s=place.idle_s,
+    )
 
 
 def _ray(place: Workplace) -> PooledExecutor[Any]:
@@ -72,6 +86,7 @@ def _ray(place: Workplace) -> PooledExecutor[Any]:
         gpu_lanes=len(place.gpus),
         weights=place.weights,
         trusts_network=place.trusts_network,
+        worker=place.worker,
     )
 
 

@@ -31,7 +31,7 @@ class LaneCrashed(BackendError):
 
 
 class LaneNotStarted(BackendError):
-    """A lane's process could not be started, or ended before it could take a call: it says nothing of the call, which may be tried again."""
+    """A lane's process could not be started, or ended before it could take a call: no fault of the call's, which may be tried again."""
 
 
 class LaneBusy(SetupError):

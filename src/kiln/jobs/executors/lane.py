@@ -190,8 +190,10 @@ class Lane:
         except OSError as error:
             why = error.strerror or error
             if is_disk_full(error):
-                raise StorageError(f"lane {self._site.name} cannot start ({why}): free some space", kind="full") from error
-            raise LaneNotStarted(f"lane {self._site.name} cannot start a process ({why}): free some memory, or ask for fewer lanes") from error
+                raise StorageError(f"lane {self._site.name} cannot start a process ({why}): free some space", kind="full") from error
+            raise LaneNotStarted(
+                f"lane {self._site.name} cannot start a process ({why}): free some memory, or ask for fewer lanes"
+            ) from error
 
     def _await_ready(self, child: ChildProcess, cancel: Ask) -> None:
         """Wait until the child is ready. EOFError when it goes away instead."""

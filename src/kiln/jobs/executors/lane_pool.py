@@ -65,6 +65,11 @@ class LanePool(Generic[AnyLane]):
         finally:
             self._give_back(lane)
 
+    def next_lanes(self, count: int) -> tuple[AnyLane, ...]:
+        """Up to so many idle lanes, in the order in which calls get them."""
+        with self._changed:
+            return tuple(reversed(self._idle[-count:]))
+
     def refuse(self) -> None:
         """Give no lane to anyone any more: calls that wait, and those to come, fail with LaneClosed. Running ones go on."""
         with self._changed:

@@ -27,7 +27,7 @@ class RayExecutor(PooledExecutor[RayLane]):
     ends with this executor. Where this process is a driver already, its cluster is used. A cluster must ask for a token, unless
     `trusts_network`: whoever reaches one that does not can run anything on it. `data` is the folder on each node for temporary files and
     for GPUs' lock files. There are `cpu_lanes` actors with `threads_per_lane` cores each (None: one less than there are cores here, at
-    least 1), and `gpu_lanes` with as many and a GPU each.
+    least 1), and `gpu_lanes` with as many and a GPU each. `worker` stands before the names of lanes.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class RayExecutor(PooledExecutor[RayLane]):
         threads_per_lane: int = 1,
         weights: Mapping[str, int] | None = None,
         trusts_network: bool = False,
+        worker: str = "",
     ) -> None:
         cpu_lanes = max(1, settings.threads() - 1) if cpu_lanes is None else cpu_lanes
         self._owns_driver = not ray.is_initialized()
@@ -48,7 +49,8 @@ class RayExecutor(PooledExecutor[RayLane]):
             _connect(address, cores=(cpu_lanes + gpu_lanes) * threads_per_lane, trusts_network=trusts_network)
 
         def lane(kind: str, number: int) -> RayLane:
-            site = ActorSite(name=f"{kind}{number}", threads=threads_per_lane, gpus=int(kind == "gpu"), data=data.absolute())
+            name = f"{worker}.{kind}{number}" if worker else f"{kind}{number}"
+            site = ActorSite(name=name, threads=threads_per_lane, gpus=int(kind == "gpu"), data=data.absolute())
             return RayLane(setup, site)
 
         cpu, gpu = ([lane(kind, number) for number in range(count)] for kind, count in (("cpu", cpu_lanes), ("gpu", gpu_lanes)))
