@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, event, inspect, select, text
 
 from jobs import postgres
 from kiln import settings
@@ -124,6 +125,33 @@ def test_another_writer_is_waited_for(database: Database) -> None:
         freed.set()
         holder.result(timeout=30)
         assert waiter.result(timeout=30).created
+
+
+def test_threads_that_write_wait_for_each_other(tmp_path: Path) -> None:
+    """And do not ask SQLite meanwhile, which would let them sleep; a write that failed lets the next one in, too."""
+    database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    held, freed = threading.Event(), threading.Event()
+    begun: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: begun.append(statement))
+
+    def hold(_: Connection) -> None:
+        held.set()
+        assert freed.wait(timeout=30)
+        raise SetupError("no")
+
+    with ThreadPoolExecutor(4) as pool:
+        holder = pool.submit(database.write, hold)
+        assert held.wait(timeout=30)
+        waiters = [pool.submit(JobStore(database).submit, ORDER) for _ in range(3)]
+        give_up = time.monotonic() + 30
+        while database.engine.pool.checkedout() < 4:
+            assert time.monotonic() < give_up
+        assert begun == ["BEGIN IMMEDIATE"]
+        freed.set()
+        with pytest.raises(SetupError):
+            holder.result(timeout=30)
+        assert all(waiter.result(timeout=30).created for waiter in waiters)
+    database.close()
 
 
 def test_a_full_disk_is_told_and_passes(tmp_path: Path) -> None:

@@ -34,7 +34,11 @@ _ANSWERING_S: Final = 5
 @data_option
 @click.option("--worker/--no-worker", "with_worker", default=True, help="Also carry jobs out, in this process. [default: on]")
 @lane_options
-@click.option("--public-without-key", is_flag=True, help="Listen for everybody although nobody needs a key: whoever reaches it may use it.")
+@click.option(
+    "--public-without-key",
+    is_flag=True,
+    help="Listen for everybody although nobody needs a key: who reaches it by an address, or a name of its own network, may use it.",
+)
 @grace_option
 @log_options
 def serve(

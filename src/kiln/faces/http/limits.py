@@ -26,10 +26,6 @@ class TokenBuckets:
         self._keep(name, left if wait_s else left - 1.0, now)
         return wait_s
 
-    def wait_s(self, name: str) -> float:
-        """The seconds until there will be one; nothing is taken."""
-        return max(0.0, (1.0 - self._now(name)[0]) / self._rate)
-
     def _now(self, name: str) -> tuple[float, float]:
         now = self._clock()
         left, then = self._left.get(name, (float(self._burst), now))
