@@ -1,7 +1,7 @@
 """How many jobs that do nothing go through the whole service, and how long a submit takes: `python benchmarks/jobs.py`.
 
-Each database is asked the same: 1,000 jobs are submitted, then 500 more while those wait; workers take them all; 1,000 are submitted while
-they work; then they idle. On SQLite one process does all of that, as `kiln serve` does; on PostgreSQL two processes work and one submits.
+Each database is asked the same: 1,000 jobs are submitted, then 1,500 more while those wait; workers take them all; 1,000 are submitted
+while they work; then they idle. On SQLite one process does it all, as `kiln serve` does; on PostgreSQL two processes work and one submits.
 SQLite's file lies in a temporary folder, as does a PostgreSQL of the benchmark's own, with fsync; without its programs on PATH, and without
 --postgresql URL of an empty database, that half is left out. The tests' requirements must be installed.
 
@@ -40,8 +40,8 @@ from kiln.jobs.tables import JOBS
 from kiln.jobs.worker import Worker
 
 HERE: Final = Path(__file__).resolve().parent
-QUEUED, MORE, MEANWHILE = 1000, 500, 1000
-CLIENTS, WIDTH, TENANTS = 2, 8, 4
+QUEUED, MORE, MEANWHILE = 1000, 1500, 1000
+CLIENTS, WIDTH, TENANTS = 2, 16, 4
 LIMIT_S: Final = 300
 CALM_S, IDLE_S = 8.0, 10.0
 """Until a worker looks seldom again, and for how long it is then watched."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-BUSY_POLL_S: Final = 0.05
+BUSY_POLL_S: Final = 0.025
 _CALM_S: Final = 5.0
 """For so long there must be less to do before it looks seldom again."""
 
