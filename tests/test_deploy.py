@@ -178,10 +178,10 @@ def counted() -> set[str]:
     """Every number there is, as Prometheus names its samples."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    from kiln.jobs import metrics
+    from kiln.jobs.telemetry import metrics
 
     names = {family.name for family in text_string_to_metric_families(metrics.render().decode())}
-    queue = (ROOT / "src/kiln/jobs/queue_metrics.py").read_text(encoding="utf-8")
+    queue = (ROOT / "src/kiln/jobs/telemetry/queue_metrics.py").read_text(encoding="utf-8")
     names |= set(re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', queue))
     return names | {f"{name}_{ending}" for name in names for ending in ("total", "sum", "count", "bucket")}
 

@@ -13,11 +13,11 @@ from typing import Any
 from kiln.asset import Asset, Material, Package, Report
 from kiln.errors import BackendError
 from kiln.formats.package import archive_of, new_package, write_manifest
-from kiln.jobs import lane_stages
 from kiln.jobs.executors.codec import Made
 from kiln.jobs.executors.interface import Progress, StageCall, StageResult
 from kiln.jobs.executors.terms import FELL_SHORT, FellShort, judge_of
-from kiln.jobs.stored_codec import StoreCodec
+from kiln.jobs.stored import lane_stages
+from kiln.jobs.stored.store_codec import StoreCodec
 from kiln.pipeline.ladder import Terms, read_terms
 from kiln.pipeline.recipe import Recipe, RecipeStep
 from kiln.stages.stage import Context, Params, Stage, stage

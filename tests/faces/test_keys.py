@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from command_line import run
-from kiln.jobs.webhook_secrets import sign
+from kiln.jobs.records.webhook_secrets import sign
 from served import kiln, served
 
 

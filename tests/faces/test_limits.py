@@ -9,9 +9,9 @@ import pytest
 
 from command_line import run
 from kiln.errors import BudgetError
-from kiln.jobs.database import Database
-from kiln.jobs.ledger import admit
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.ledger import admit
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.database import Database
 
 
 @pytest.fixture

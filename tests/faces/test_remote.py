@@ -24,7 +24,7 @@ from kiln.faces.remote.packages import fetch_package, report_of
 from kiln.faces.remote.parameter_files import taken_out
 from kiln.faces.remote.submission import Submission, contract_of, recipe_of, upload
 from kiln.jobs.executors.failure import LaneCrashed, MemoryLimitError
-from kiln.jobs.failure_reason import FailureReason, reason_of
+from kiln.jobs.records.failure_reason import FailureReason, reason_of
 from kiln.pipeline.run import Event
 from scripted_server import Script, answer, scripted
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from command_line import run
-from kiln.jobs.database import Database
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.ledger import Ledger
-from kiln.jobs.orders import Order
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.ledger import Ledger
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
 
 
 def test_what_was_spent_and_used_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

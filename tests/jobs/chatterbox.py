@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 import sys
 
-from kiln.jobs import sqlite
-from kiln.jobs.database import Database
-from kiln.jobs.job import Job, Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records import sqlite
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Job, Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
 
 CHARGES = (Charge(item="sam3d", microdollars=5, gpu_ms=1000),)
 

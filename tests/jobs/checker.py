@@ -16,12 +16,12 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, select
 
-from kiln.jobs.database import Database
-from kiln.jobs.events import Event, EventKind, states_in
-from kiln.jobs.job import TRANSITIONS, Job, State
-from kiln.jobs.job_rows import event_of, job_of
-from kiln.jobs.ledger import Entry
-from kiln.jobs.tables import EVENTS, FILES, JOBS, LEDGER, TENANTS
+from kiln.jobs.money.ledger import Entry
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.events import Event, EventKind, states_in
+from kiln.jobs.records.job import TRANSITIONS, Job, State
+from kiln.jobs.records.job_rows import event_of, job_of
+from kiln.jobs.records.tables import EVENTS, FILES, JOBS, LEDGER, TENANTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kiln.errors import KilnError
-from kiln.jobs.database import Database
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
 
 
 def submit_all(store: JobStore, wish: dict[str, Any]) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 from jobs import postgres
 from jobs.stopped_clock import StoppedClock
-from kiln.jobs.database import Database
-from kiln.jobs.job_store import JobStore
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job_store import JobStore
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ import sys
 
 from sqlalchemy import event
 
-from kiln.jobs.database import Database
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
 
 
 def order(number: int) -> Order:

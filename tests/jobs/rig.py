@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from kiln.errors import Cancelled, PictureError
-from kiln.jobs.database import Database
 from kiln.jobs.engine import WorkflowQueue
 from kiln.jobs.executors.interface import LaneKind, Progress, StageCall, StageResult
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
 
 TIMEOUT_S = 60.0
 

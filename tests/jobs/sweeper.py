@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 import sys
 
-from kiln.jobs import collection
-from kiln.jobs.collection import Collector
-from kiln.jobs.database import Database
-from kiln.jobs.retention import Policy, Retention
+from kiln.jobs.records.database import Database
+from kiln.jobs.upkeep import collection
+from kiln.jobs.upkeep.collection import Collector
+from kiln.jobs.upkeep.retention import Policy, Retention
 from kiln.storage import open_store
 
 GREEDY = Policy(stages_ms=0, young_ms=0, trash_ms=0)

@@ -10,9 +10,9 @@ from pathlib import Path
 from jobs.checker import broken_promises, read_history
 from jobs.processes import Process
 from jobs.rig import order, records, state_of, wait_until
-from kiln.jobs.database import Database
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.keys import KeyRing, Scope
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.keys import KeyRing, Scope
 
 
 def back_up(source: Path, target: Path) -> None:

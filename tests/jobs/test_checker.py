@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from jobs.checker import History, broken_promises, figures, unfinished
-from kiln.jobs.events import Event, EventKind
-from kiln.jobs.failure_reason import FailureReason
-from kiln.jobs.job import Failure, Job, Request, State
-from kiln.jobs.ledger import Entry
+from kiln.jobs.money.ledger import Entry
+from kiln.jobs.records.events import Event, EventKind
+from kiln.jobs.records.failure_reason import FailureReason
+from kiln.jobs.records.job import Failure, Job, Request, State
 
 REQUEST = Request(recipe="prop")
 

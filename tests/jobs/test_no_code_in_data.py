@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Text
 
 from kiln.errors import StorageError
-from kiln.jobs.database import Database
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.tables import JOBS
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
+from kiln.jobs.records.tables import JOBS
 
 ROOM = Path(JobStore.submit.__code__.co_filename).parent
 LOADERS = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "yaml", "joblib", "jsonpickle"}

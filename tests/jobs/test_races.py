@@ -15,11 +15,11 @@ import pytest
 from jobs.checker import broken_promises, read_history
 from jobs.mortal import order
 from kiln.errors import ConflictError
-from kiln.jobs.database import Database
-from kiln.jobs.failure_reason import FailureReason
-from kiln.jobs.job import Failure, Job, State
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.ledger import Ledger
+from kiln.jobs.money.ledger import Ledger
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.failure_reason import FailureReason
+from kiln.jobs.records.job import Failure, Job, State
+from kiln.jobs.records.job_store import JobStore
 
 HERE = Path(__file__).parent
 PROCESSES, THREADS = 2, 25

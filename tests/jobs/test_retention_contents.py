@@ -18,16 +18,16 @@ import pytest
 
 from jobs.stopped_clock import StoppedClock
 from kiln.errors import StorageError
-from kiln.jobs.collection import Collected, Collector
-from kiln.jobs.database import Database
 from kiln.jobs.executors.interface import Reference
-from kiln.jobs.files import FileBook, KeptFile, NewFile
-from kiln.jobs.housekeeping import Housekeeper, Round
-from kiln.jobs.job import Job, Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.retention import DAY_MS, HOUR_MS, Policy, Retention
-from kiln.jobs.stored_record import StageRecord, find_record, keep_record, record_key
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.files import FileBook, KeptFile, NewFile
+from kiln.jobs.records.job import Job, Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
+from kiln.jobs.stored.record import StageRecord, find_record, keep_record, record_key
+from kiln.jobs.upkeep.collection import Collected, Collector
+from kiln.jobs.upkeep.housekeeping import Housekeeper, Round
+from kiln.jobs.upkeep.retention import DAY_MS, HOUR_MS, Policy, Retention
 from kiln.storage import Store, open_store
 from kiln.storage.blobs import blob_key
 from kiln.storage.record import AssetFile
@@ -219,7 +219,7 @@ def test_the_thread_goes_on_after_trouble_and_ends_when_it_is_told(
         raise StorageError("out of reach") if len(rounds) == 1 else RuntimeError("a bug")
 
     monkeypatch.setattr(Housekeeper, "round_if_due", round_if_due)
-    monkeypatch.setattr("kiln.jobs.housekeeping._LOOK_S", 0.01)
+    monkeypatch.setattr("kiln.jobs.upkeep.housekeeping._LOOK_S", 0.01)
     keeper = Housekeeper(database, store, policy=USUAL)
     keeper.start()
     assert enough.wait(30)

@@ -15,13 +15,13 @@ import pytest
 
 from jobs.stopped_clock import StoppedClock
 from kiln.errors import StorageError
-from kiln.jobs.collection import Collector
-from kiln.jobs.database import Database
-from kiln.jobs.events import EventKind
-from kiln.jobs.job import Request
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.orders import Order
-from kiln.jobs.retention import DAY_MS, Policy, Retention
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.events import EventKind
+from kiln.jobs.records.job import Request
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.orders import Order
+from kiln.jobs.upkeep.collection import Collector
+from kiln.jobs.upkeep.retention import DAY_MS, Policy, Retention
 from kiln.storage import Store, open_store
 from kiln.storage.blobs import blob_key
 

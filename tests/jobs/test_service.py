@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from kiln.errors import BudgetError, ConflictError, InputError, RefusedError, SetupError, StorageError
-from kiln.jobs.files import NewFile
-from kiln.jobs.job import Job, Kind, Request, State
+from kiln.jobs.records.files import NewFile
+from kiln.jobs.records.job import Job, Kind, Request, State
 from kiln.jobs.service import PRICES, Service, Terms, open_service
 from kiln.storage.blobs import blob_key
 

@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw
 
 import served
 from jobs.checker import History, broken_promises, read_history, unfinished
-from kiln.jobs.database import Database
-from kiln.jobs.job import State
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.job import State
 from service import mischief, plugin
 
 LIMIT_S = 120.0

@@ -42,7 +42,7 @@ def _bend_clock(path: Path) -> None:
 
 def _plant(point: str, marker: Path) -> None:
     from kiln.jobs.engine import WorkflowQueue
-    from kiln.jobs.job_store import JobStore
+    from kiln.jobs.records.job_store import JobStore
 
     before, after = {"before the row": (JobStore, None), "after the row": (None, JobStore), "after the queue": (None, WorkflowQueue)}[point]
     for owner, name in ((JobStore, "submit"), (WorkflowQueue, "enqueue")):

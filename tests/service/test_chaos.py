@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from jobs import postgres
 from jobs.checker import figures
-from kiln.jobs.database import Database
-from kiln.jobs.tables import JOBS
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.tables import JOBS
 from lanes import linux
 from service.harness import House, Reaper, children, house, wait_until
 

@@ -19,7 +19,7 @@ import pytest
 
 import served
 from jobs import postgres
-from jobs.test_postman import Hook, a_hook
+from jobs.upkeep.test_postman import Hook, a_hook
 from lanes import linux
 from service.harness import House, house, picture, wait_until
 from service.link import Link

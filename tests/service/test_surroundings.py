@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 import kiln as package
 from jobs import postgres
-from kiln.jobs.tables import EXECUTORS
+from kiln.jobs.records.tables import EXECUTORS
 from lanes import linux, resident_bytes
 from service.harness import LIMIT_S, House, house, picture, wait_until
 

@@ -18,7 +18,7 @@ from kiln.faces.tables import moment, print_json, print_table
 from kiln.faces.worker import data_option
 
 if TYPE_CHECKING:
-    from kiln.jobs.keys import KeyRecord, KeyRing
+    from kiln.jobs.records.keys import KeyRecord, KeyRing
 
 _SCOPES: Final = ("read", "submit", "admin")
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -122,7 +122,7 @@ def revoke(key_id: str, data: Path, server: str | None, api_key_file: Path | Non
 @data_option
 def webhook_secret(tenant: str, rotate: bool, data: Path) -> None:
     """Print what a tenant's server verifies webhooks with; see docs/service.md. It works on the folder or database itself."""
-    from kiln.jobs.webhook_secrets import WebhookSecrets
+    from kiln.jobs.records.webhook_secrets import WebhookSecrets
 
     with open_records(data) as database:
         secrets = WebhookSecrets(database)
@@ -130,7 +130,7 @@ def webhook_secret(tenant: str, rotate: bool, data: Path) -> None:
 
 
 def _create_here(data: Path, tenant: str, scopes: Sequence[str], *, name: str, days: int | None) -> dict[str, Any]:
-    from kiln.jobs.keys import Scope
+    from kiln.jobs.records.keys import Scope
 
     with _ring(data, make=True) as ring:
         life_ms = None if days is None else days * _DAY_MS
@@ -140,7 +140,7 @@ def _create_here(data: Path, tenant: str, scopes: Sequence[str], *, name: str, d
 
 @contextmanager
 def _ring(data: Path, *, make: bool = False) -> Iterator[KeyRing]:
-    from kiln.jobs.keys import KeyRing
+    from kiln.jobs.records.keys import KeyRing
 
     with open_records(data, make=make) as database:
         yield KeyRing(database)

@@ -12,7 +12,7 @@ import click
 from kiln.errors import InputError
 
 if TYPE_CHECKING:
-    from kiln.jobs.worker import LaneExecutor
+    from kiln.jobs.work.worker import LaneExecutor
     from kiln.storage import Store
 
 Place = Literal["local", "ray", "modal"]

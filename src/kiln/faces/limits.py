@@ -54,7 +54,7 @@ def limits() -> None:
 @data_option
 def budget(dollars_in_all: int | None, tenant: str, data: Path) -> None:
     """Let a tenant spend so many DOLLARS in all, what is spent already included; "none" lifts the limit."""
-    from kiln.jobs.ledger import Ledger
+    from kiln.jobs.money.ledger import Ledger
 
     with open_records(data) as database:
         Ledger(database).set_budget(tenant, microdollars=dollars_in_all)
@@ -68,7 +68,7 @@ def budget(dollars_in_all: int | None, tenant: str, data: Path) -> None:
 @data_option
 def quota(backend: str, seconds_a_day: int | None, tenant: str, data: Path) -> None:
     """Let a BACKEND work for so many SECONDS on GPUs a day (UTC); "none" lifts the limit."""
-    from kiln.jobs.ledger import Ledger
+    from kiln.jobs.money.ledger import Ledger
 
     limit_ms = None if seconds_a_day is None else seconds_a_day // 1000
     with open_records(data) as database:
@@ -81,7 +81,7 @@ def quota(backend: str, seconds_a_day: int | None, tenant: str, data: Path) -> N
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(data: Path, as_json: bool) -> None:
     """List budgets and quotas."""
-    from kiln.jobs.ledger import Ledger
+    from kiln.jobs.money.ledger import Ledger
 
     with open_records(data) as database:
         ledger = Ledger(database)

@@ -44,8 +44,8 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def observed(role: Literal["serve", "worker"], *, name: str, log_format: LogFormat, log_level: str) -> Iterator[None]:
     """Logs, and traces where the environment asks for them, within the block. SetupError when traces are asked for without the extra."""
-    from kiln.jobs.logs import configure_logging, log_context
-    from kiln.jobs.tracing import configure_tracing
+    from kiln.jobs.telemetry.logs import configure_logging, log_context
+    from kiln.jobs.telemetry.tracing import configure_tracing
     from kiln.version import VERSION
 
     configure_logging(as_json=_AS_JSON[log_format], level=log_level, secrets=_secrets())
@@ -61,7 +61,7 @@ def observed(role: Literal["serve", "worker"], *, name: str, log_format: LogForm
 def sending_webhooks(service: Service) -> Iterator[None]:
     """The service's webhooks are sent within the block."""
     from kiln.intake.connection import Network
-    from kiln.jobs.postman import Postman
+    from kiln.jobs.upkeep.postman import Postman
 
     postman = Postman(service, network=Network(own_hosts=settings.webhook_hosts()))
     postman.start()
@@ -74,7 +74,7 @@ def sending_webhooks(service: Service) -> Iterator[None]:
 @contextmanager
 def counting_queue(service: Service) -> Iterator[None]:
     """Whoever asks for numbers within the block is told what waits, too."""
-    from kiln.jobs.queue_metrics import watch_queue
+    from kiln.jobs.telemetry.queue_metrics import watch_queue
 
     stop = watch_queue(service.database)
     try:

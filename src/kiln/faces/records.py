@@ -11,7 +11,7 @@ from kiln import settings
 from kiln.errors import InputError, SetupError
 
 if TYPE_CHECKING:
-    from kiln.jobs.database import Database
+    from kiln.jobs.records.database import Database
 
 _FILE: Final = "jobs.sqlite"
 
@@ -26,7 +26,7 @@ def open_records(data: Path, *, make: bool = False) -> Iterator[Database]:
     if url is None:
         _check_folder(data, make=make)
         url = f"sqlite:///{data / _FILE}"
-    from kiln.jobs.database import Database
+    from kiln.jobs.records.database import Database
 
     database = Database(url)
     try:

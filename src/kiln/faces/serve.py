@@ -88,7 +88,7 @@ def serve(
 
 def _check_door(service: Service, host: str, *, without_key: bool) -> bool:
     """Whether nobody needs a key. SetupError when everybody could come in without one, and nobody has said that this is meant."""
-    from kiln.jobs.lookups import has_keys
+    from kiln.jobs.records.lookups import has_keys
 
     if has_keys(service.database):
         return False

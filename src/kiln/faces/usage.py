@@ -40,8 +40,8 @@ def usage(since: datetime | None, tenant: str, data: Path, as_json: bool, server
 
 def _found_here(data: Path, tenant: str, *, since: str) -> dict[str, Any]:
     """As the service says it."""
-    from kiln.jobs.ledger import Ledger
-    from kiln.jobs.lookups import budget_of
+    from kiln.jobs.money.ledger import Ledger
+    from kiln.jobs.records.lookups import budget_of
 
     with open_records(data) as database:
         ledger = Ledger(database)

@@ -19,7 +19,7 @@ from kiln.faces.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from kiln.jobs.service import Service
-    from kiln.jobs.worker import Worker
+    from kiln.jobs.work.worker import Worker
 
 GRACE_S: Final = 30.0
 """What a stop signal leaves to what runs; most orchestrators send SIGKILL 30 s after theirs, and more is asked for by --grace."""
@@ -89,8 +89,8 @@ def worker(
 @contextmanager
 def running_worker(service: Service, lanes: LaneChoice, *, name: str, data: Path, store_url: str) -> Iterator[Worker]:
     """A worker that takes jobs within the block. When it ends, whatever still runs is stopped at once."""
-    from kiln.jobs.carry_out import Carrier
-    from kiln.jobs.worker import Worker
+    from kiln.jobs.work.carry_out import Carrier
+    from kiln.jobs.work.worker import Worker
 
     with ExitStack() as stack:
         executor = open_executor(lanes, data=data, store=service.store, store_url=store_url, worker=name)
@@ -108,7 +108,7 @@ def running_worker(service: Service, lanes: LaneChoice, *, name: str, data: Path
 @contextmanager
 def _kept_house(service: Service) -> Iterator[None]:
     """What is old is forgotten, hour by hour, within the block."""
-    from kiln.jobs.housekeeping import Housekeeper
+    from kiln.jobs.upkeep.housekeeping import Housekeeper
 
     keeper = Housekeeper(service.database, service.store, forget_workflows=service.queue.forget)
     keeper.start()
@@ -127,7 +127,7 @@ def stop_within(grace_s: float, worker: Worker, signals: StopSignals) -> None:
 
 @contextmanager
 def _health(service: Service, worker: Worker, *, host: str, port: int) -> Iterator[None]:
-    from kiln.jobs.health_server import HealthServer
+    from kiln.jobs.telemetry.health_server import HealthServer
 
     with HealthServer(port, host=host, troubles=service.troubles, alive=lambda: not worker.is_leaving) as health:
         click.echo(f"its health is at http://{host}:{health.port}/readyz")

@@ -1,4 +1,4 @@
-"""Work that outlives a process: what runs a stage elsewhere, who goes next, and what is tried again.
+"""A recipe run for somebody, durably: what is asked is kept, carried out through crashes, paid for once, and told of.
 
-Nothing heavy is loaded here; import the module that is meant.
+`service.py` is what faces talk to. Nothing heavy is loaded here; import the module that is meant.
 """

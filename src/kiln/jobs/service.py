@@ -19,20 +19,20 @@ from kiln.errors import ConflictError, KilnError, SetupError, StorageError
 from kiln.intake.admit import admit_zip, check_upload
 from kiln.intake.names import inert_name
 from kiln.intake.sniff import ANY, Kind, sniff
-from kiln.jobs import reception
-from kiln.jobs.batches import Batch, BatchStore
-from kiln.jobs.database import Database
 from kiln.jobs.engine import WorkflowQueue
-from kiln.jobs.files import FileBook, KeptFile, NewFile
-from kiln.jobs.job import Job, Request, State
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.keys import KeyRing
-from kiln.jobs.ledger import Ledger
-from kiln.jobs.orders import Receipt
-from kiln.jobs.outbox import Outbox
-from kiln.jobs.prices import Charge, Rate, read_rates
-from kiln.jobs.reception import Desk
-from kiln.jobs.roster import Roster
+from kiln.jobs.money.ledger import Ledger
+from kiln.jobs.money.prices import Charge, Rate, read_rates
+from kiln.jobs.reception import desk as reception
+from kiln.jobs.reception.desk import Desk
+from kiln.jobs.records.batches import Batch, BatchStore
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.files import FileBook, KeptFile, NewFile
+from kiln.jobs.records.job import Job, Request, State
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.keys import KeyRing
+from kiln.jobs.records.orders import Receipt
+from kiln.jobs.records.outbox import Outbox
+from kiln.jobs.records.roster import Roster
 from kiln.storage import Store, open_store
 from kiln.storage.blobs import blob_key
 from kiln.storage.digest import sha256_of

@@ -17,9 +17,9 @@ from kiln.faces.http.app import make_app
 from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.server import Server, listen
 from kiln.intake.connection import Network
-from kiln.jobs.files import KeptFile, NewFile
-from kiln.jobs.job import Job, Request
-from kiln.jobs.keys import Scope
+from kiln.jobs.records.files import KeptFile, NewFile
+from kiln.jobs.records.job import Job, Request
+from kiln.jobs.records.keys import Scope
 from kiln.jobs.service import Service, open_service
 from kiln.storage.blobs import blob_key
 from kiln.storage.digest import sha256_of

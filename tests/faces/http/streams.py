@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from kiln.jobs.events import EventKind
-from kiln.jobs.job import Job
+from kiln.jobs.records.events import EventKind
+from kiln.jobs.records.job import Job
 from kiln.jobs.service import Service
 
 

@@ -16,8 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 from faces.http.conftest import WAIT_S, Served, serving
 from faces.http.streams import messages, say, told
 from kiln.faces.http.options import HttpOptions
-from kiln.jobs.events import Event
-from kiln.jobs.job import Job
+from kiln.jobs.records.events import Event
+from kiln.jobs.records.job import Job
 from kiln.jobs.service import Service
 
 

@@ -11,7 +11,7 @@ from faces.http.conftest import OPEN_HANDED, WAIT_S, serving
 from faces.http.conftest import Served as Running
 from kiln.faces.http.limits import NoPlace, Places, TokenBuckets
 from kiln.faces.http.options import HttpOptions
-from kiln.jobs.keys import Scope
+from kiln.jobs.records.keys import Scope
 from kiln.jobs.service import Service
 
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from faces.http.conftest import Served
-from kiln.jobs.failure_reason import FailureReason
-from kiln.jobs.job import Failure
-from kiln.jobs.keys import Scope
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.failure_reason import FailureReason
+from kiln.jobs.records.job import Failure
+from kiln.jobs.records.keys import Scope
 
 NONE = {
     "job_id": "job_" + "0" * 24,

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from faces.http.conftest import Served
-from kiln.jobs.failure_reason import FailureReason
-from kiln.jobs.job import Failure
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.failure_reason import FailureReason
+from kiln.jobs.records.job import Failure
 
 
 def test_a_job_is_taken_shown_listed_and_cancelled(served: Served, client: httpx.Client) -> None:

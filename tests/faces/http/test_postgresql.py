@@ -18,7 +18,7 @@ from faces.http.test_isolation import (
 from faces.http.test_jobs import test_fifty_at_once_under_one_key_are_one_job, test_pages_follow_each_other_without_gap_or_repeat
 from faces.http.test_problem import test_an_order_that_was_not_answered_is_taken_once
 from jobs import postgres
-from kiln.jobs.job import Job
+from kiln.jobs.records.job import Job
 from kiln.jobs.service import Service, open_service
 
 __all__ = [

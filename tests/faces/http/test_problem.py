@@ -26,7 +26,7 @@ from kiln.errors import (
     TimeLimitError,
 )
 from kiln.faces.http import problem
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
 from kiln.jobs.service import Service
 
 
@@ -203,7 +203,7 @@ def test_a_budget_is_402_and_a_full_store_507(served: Served, client: httpx.Clie
         assert client.post("/v1/uploads", files={"file": b"x"}).status_code == 507
         unready = client.get("/readyz")
         assert (unready.status_code, unready.json()) == (503, {"status": "unhealthy", "troubles": ["no room: free some"]})
-    monkeypatch.setattr("kiln.jobs.reception._charges", lambda *_: (Charge(item="gpu", microdollars=5),))
+    monkeypatch.setattr("kiln.jobs.reception.desk._charges", lambda *_: (Charge(item="gpu", microdollars=5),))
     served.service.ledger.set_budget("local", microdollars=7)
     assert client.post("/v1/jobs", json=order).status_code == 202
     refused = client.post("/v1/jobs", json=order)

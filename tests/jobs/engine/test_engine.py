@@ -20,8 +20,8 @@ from jobs.rig import RESULT, FakeLanes, Records, call, order, records, state_of,
 from kiln.errors import Cancelled, PictureError, SetupError, StorageError
 from kiln.jobs.engine import SCHEMA, Engine, WorkflowQueue
 from kiln.jobs.executors.interface import LaneKind, Progress
-from kiln.jobs.job import Job
-from kiln.jobs.job_store import JobStore
+from kiln.jobs.records.job import Job
+from kiln.jobs.records.job_store import JobStore
 
 POLL_S = 0.05
 

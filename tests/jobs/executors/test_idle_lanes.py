@@ -20,8 +20,8 @@ from kiln.jobs.executors.failure import LaneClosed, LaneNotStarted
 from kiln.jobs.executors.lane import Lane
 from kiln.jobs.executors.lane_setup import GPU_IDLE_S, IDLE_S, LaneSetup, LaneSite
 from kiln.jobs.executors.local import LocalExecutor
-from kiln.jobs.metrics import REGISTRY
-from kiln.jobs.retry import decide
+from kiln.jobs.telemetry.metrics import REGISTRY
+from kiln.jobs.work.retry import decide
 from lanes import a_call, a_setup, gone, linux, run, wait_until
 
 LONG_S = 3600.0

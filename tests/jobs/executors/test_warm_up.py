@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiln.jobs.executors.local import LocalExecutor
-from kiln.jobs.lane_stages import warm_up
+from kiln.jobs.stored.lane_stages import warm_up
 from lanes import a_call, a_setup, child, run, wait_until
 
 

@@ -23,7 +23,7 @@ from kiln.faces.http.observe import Observe
 from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.site import Site
 from kiln.intake.connection import Network
-from kiln.jobs.tracing import FASTAPI_TELEMETRY
+from kiln.jobs.telemetry.tracing import FASTAPI_TELEMETRY
 
 if TYPE_CHECKING:
     from kiln.jobs.service import Service

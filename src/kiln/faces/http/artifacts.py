@@ -12,7 +12,7 @@ from kiln.faces.http.content import redirect, respond
 from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.paths import FileId, problems, router
 from kiln.faces.http.site import Here, Reader
-from kiln.jobs.files import KeptFile
+from kiln.jobs.records.files import KeptFile
 from kiln.storage import Stored
 from kiln.storage.keys import MAX_KEY_BYTES, is_key
 

@@ -14,10 +14,10 @@ from kiln.faces.http.pointers import check_webhook
 from kiln.faces.http.problem import or_not_found
 from kiln.faces.http.shapes import BATCH_ID, FILE_ID, Asked, JobListed, Shape, checked_text
 from kiln.faces.http.site import Here, Reader, Site, Submitter
-from kiln.jobs.batches import Batch
-from kiln.jobs.job import PRIORITIES, Job, State
-from kiln.jobs.lookups import jobs_of_batch
-from kiln.jobs.reception import MAX_ITEMS
+from kiln.jobs.reception.desk import MAX_ITEMS
+from kiln.jobs.records.batches import Batch
+from kiln.jobs.records.job import PRIORITIES, Job, State
+from kiln.jobs.records.lookups import jobs_of_batch
 
 BatchId = Annotated[str, Path(description="the batch's id", max_length=80)]
 

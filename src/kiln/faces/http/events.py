@@ -19,10 +19,10 @@ from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.paths import JobId, problems, router
 from kiln.faces.http.shapes import EventShown
 from kiln.faces.http.site import CALLER, Caller, Here, Reader, Site, check_scope, site_of
-from kiln.jobs import metrics
-from kiln.jobs.events import Event
-from kiln.jobs.job import Job
-from kiln.jobs.keys import Scope
+from kiln.jobs.records.events import Event
+from kiln.jobs.records.job import Job
+from kiln.jobs.records.keys import Scope
+from kiln.jobs.telemetry import metrics
 
 PROTOCOL: Final = "kiln.v1"
 """The WebSocket's subprotocol."""

@@ -20,8 +20,8 @@ from kiln.errors import KilnError
 from kiln.faces.http import problem
 from kiln.faces.http.limits import NoPlace
 from kiln.faces.http.site import CALLER, Caller, Site, site_of
-from kiln.jobs import keys
-from kiln.jobs.lookups import has_keys
+from kiln.jobs.records import keys
+from kiln.jobs.records.lookups import has_keys
 
 LOCAL: Final = "local"
 """The tenant of whoever needs no key."""

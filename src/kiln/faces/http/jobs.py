@@ -12,11 +12,11 @@ from kiln.faces.http.pointers import check_webhook, pointed_at
 from kiln.faces.http.problem import or_not_found
 from kiln.faces.http.shapes import Accepted, Charged, JobAsked, JobListed, JobOrdered, JobPage, JobShown, Quote
 from kiln.faces.http.site import Here, Reader, Site, Submitter
-from kiln.jobs.job import Job, State
-from kiln.jobs.job_store import MAX_PAGE
-from kiln.jobs.lookups import queue_position
-from kiln.jobs.orders import Receipt
-from kiln.jobs.tracing import note_job
+from kiln.jobs.records.job import Job, State
+from kiln.jobs.records.job_store import MAX_PAGE
+from kiln.jobs.records.lookups import queue_position
+from kiln.jobs.records.orders import Receipt
+from kiln.jobs.telemetry.tracing import note_job
 
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {

@@ -12,7 +12,7 @@ from kiln.faces.http.paths import problems, router
 from kiln.faces.http.problem import or_not_found
 from kiln.faces.http.shapes import Asked, Shape
 from kiln.faces.http.site import Admin, Here
-from kiln.jobs.keys import KeyRecord, Scope
+from kiln.jobs.records.keys import KeyRecord, Scope
 
 _DAY_MS: Final = 24 * 3600 * 1000
 _MOST_DAYS: Final = 3650

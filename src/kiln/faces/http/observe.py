@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiln.faces.http import problem
-from kiln.jobs import metrics
+from kiln.jobs.telemetry import metrics
 
 LOG: Final = logging.getLogger("kiln.http")
 """A line for each request; its fields are extras: request_id, method, route, status, ms. Never a query, a header or a body."""

@@ -12,7 +12,7 @@ from kiln.faces.http.problem import Fault, Refusal, sort_of
 from kiln.faces.http.shapes import JobAsked
 from kiln.faces.http.site import Site
 from kiln.intake.webhook import check_webhook_url
-from kiln.jobs import metrics
+from kiln.jobs.telemetry import metrics
 
 _DOTTED: Final = re.compile(r"\b(\w+)\.(\w+)")
 _WORD: Final = re.compile(r"\w+")

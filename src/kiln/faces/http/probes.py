@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 
 from kiln.faces.http.shapes import Shape
 from kiln.faces.http.site import Here
-from kiln.jobs import metrics
+from kiln.jobs.telemetry import metrics
 
 _READY_S: Final = 5.0
 """For the database and the store to answer."""

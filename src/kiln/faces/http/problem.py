@@ -18,8 +18,8 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from kiln.errors import BudgetError, ConflictError, InputError, KilnError, RefusedError, SetupError, StorageError
-from kiln.jobs import metrics
-from kiln.jobs.scrub import scrub
+from kiln.jobs.telemetry import metrics
+from kiln.jobs.telemetry.scrub import scrub
 
 MEDIA_TYPE: Final = "application/problem+json"
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from kiln.jobs.events import Event, EventKind
-from kiln.jobs.failure_reason import FailureReason
-from kiln.jobs.files import KeptFile
-from kiln.jobs.ids import is_id
-from kiln.jobs.job import PRIORITIES, Job, Kind, Request, State
-from kiln.jobs.prices import Charge
+from kiln.jobs.money.prices import Charge
+from kiln.jobs.records.events import Event, EventKind
+from kiln.jobs.records.failure_reason import FailureReason
+from kiln.jobs.records.files import KeptFile
+from kiln.jobs.records.ids import is_id
+from kiln.jobs.records.job import PRIORITIES, Job, Kind, Request, State
 
 FILE_ID: Final = "file_3f2a91c04b7d5e6f8a90b1c2"
 JOB_ID: Final = "job_0a1b2c3d4e5f60718293a4b5"

@@ -17,7 +17,7 @@ from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.threads import Threads
 from kiln.faces.http.watch import EventWatch
 from kiln.intake.connection import Network
-from kiln.jobs import keys
+from kiln.jobs.records import keys
 
 if TYPE_CHECKING:
     from kiln.jobs.service import Service

@@ -22,7 +22,7 @@ from kiln.faces.http.paths import FileId, problems, router
 from kiln.faces.http.shapes import Asked, FileShown
 from kiln.faces.http.site import Here, Reader, Site, Submitter
 from kiln.intake.fetch import fetch
-from kiln.jobs.files import KeptFile
+from kiln.jobs.records.files import KeptFile
 
 _PAUSE_S: Final = 5.0
 _MOST_FIELDS: Final = 8

@@ -12,7 +12,7 @@ from kiln.faces.http.options import HttpOptions
 from kiln.faces.http.paths import router
 from kiln.faces.http.shapes import Shape
 from kiln.faces.http.site import Here, Reader
-from kiln.jobs.lookups import budget_of
+from kiln.jobs.records.lookups import budget_of
 
 _USUAL_DAYS: Final = 30
 

@@ -19,12 +19,12 @@ import anyio.to_thread
 
 from kiln.errors import StorageError
 from kiln.faces.http.threads import Threads
-from kiln.jobs import metrics
-from kiln.jobs.database import Database
-from kiln.jobs.events import Event, EventKind
-from kiln.jobs.job import State
-from kiln.jobs.job_store import JobStore
-from kiln.jobs.lookups import Head, heads
+from kiln.jobs.records.database import Database
+from kiln.jobs.records.events import Event, EventKind
+from kiln.jobs.records.job import State
+from kiln.jobs.records.job_store import JobStore
+from kiln.jobs.records.lookups import Head, heads
+from kiln.jobs.telemetry import metrics
 
 _LOG: Final = logging.getLogger(__name__)
 

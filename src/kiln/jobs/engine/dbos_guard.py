@@ -11,7 +11,7 @@ from dbos._serialization import DefaultSerializer  # no part of DBOS' interface:
 from sqlalchemy.exc import SQLAlchemyError
 
 from kiln.errors import StorageError
-from kiln.jobs.scrub import scrub
+from kiln.jobs.telemetry.scrub import scrub
 
 _DISK_FULL: Final = "53100"
 """PostgreSQL's code."""

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from kiln.errors import SetupError
-from kiln.jobs.sqlite import sqlite_engine
+from kiln.jobs.records.sqlite import sqlite_engine
 
 FILE: Final = "workflows.sqlite"
 """A file of its own: SQLite has one writer a file, and so two threads of a worker write at the same time."""

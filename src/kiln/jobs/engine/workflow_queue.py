@@ -12,9 +12,9 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, W
 from kiln.jobs.engine.dbos_guard import refuse_pickle, translated
 from kiln.jobs.engine.workflow_pool import check_folder, open_pool, workflows_url
 from kiln.jobs.executors.interface import Progress, StageCall
-from kiln.jobs.fair_turns import rank
-from kiln.jobs.job import PRIORITIES, Job
-from kiln.jobs.sqlite import WriteAheadLog
+from kiln.jobs.records.fair_turns import rank
+from kiln.jobs.records.job import PRIORITIES, Job
+from kiln.jobs.records.sqlite import WriteAheadLog
 
 VERSION: Final = "kiln-1"
 """Of the workflows' bodies, as DBOS sees them: a worker takes only workflows of its own version. It is raised only when a body can no

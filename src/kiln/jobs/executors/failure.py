@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from kiln.errors import BackendError, ContractError, KilnError, SetupError, StorageError, is_disk_full
-from kiln.jobs.scrub import scrub, strike_out
+from kiln.jobs.telemetry.scrub import scrub, strike_out
 
 if TYPE_CHECKING:
     from kiln.asset import Verdict

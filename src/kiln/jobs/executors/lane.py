@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Final
 
 from kiln.errors import Cancelled, KilnError, StorageError, TimeLimitError, is_disk_full
-from kiln.jobs import metrics
 from kiln.jobs.executors.call_watch import POLL_S, CallWatch
 from kiln.jobs.executors.child_process import ChildProcess
 from kiln.jobs.executors.failure import (
@@ -25,6 +24,7 @@ from kiln.jobs.executors.interface import Progress, StageCall, StageResult
 from kiln.jobs.executors.lane_setup import LaneSetup, LaneSite
 from kiln.jobs.executors.process_tree import own_bytes
 from kiln.jobs.executors.wire import Message
+from kiln.jobs.telemetry import metrics
 
 Hear = Callable[[Progress], None]
 Ask = Callable[[], bool]

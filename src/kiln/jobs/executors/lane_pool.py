@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Final, Generic, Protocol, TypeVar
 
 from kiln.errors import Cancelled
-from kiln.jobs import metrics
 from kiln.jobs.executors.failure import LaneBusy, LaneClosed
+from kiln.jobs.executors.fair_queue import FairQueue
 from kiln.jobs.executors.interface import StageCall
-from kiln.jobs.fair_queue import FairQueue
+from kiln.jobs.telemetry import metrics
 
 _POLL_S: Final = 0.05
 """Between two looks of a waiting call whether it was cancelled."""

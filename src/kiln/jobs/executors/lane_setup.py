@@ -76,12 +76,12 @@ def setup_on(store_url: str) -> LaneSetup:
     """Lanes that know the service's stages and work on the store at this URL; what opens an S3-compatible one goes with them."""
     opens = settings.store_environment() if store_url.startswith("s3:") else {}
     hushed = tuple(value for name, value in opens.items() if "SECRET" in name or "TOKEN" in name)
-    stages = "kiln.jobs.lane_stages:find"
+    stages = "kiln.jobs.stored.lane_stages:find"
     return LaneSetup(
-        codec="kiln.jobs.stored_codec:StoreCodec",
+        codec="kiln.jobs.stored.store_codec:StoreCodec",
         codec_options={"url": store_url if "://" in store_url else str(Path(store_url).expanduser().resolve())},  # lanes run elsewhere
         stages=stages,
-        warm_up="kiln.jobs.lane_stages:warm_up",
+        warm_up="kiln.jobs.stored.lane_stages:warm_up",
         environment=opens,
         secrets=hushed,
     )

@@ -16,7 +16,7 @@ from kiln.jobs.executors.interface import LaneKind
 from kiln.jobs.executors.lane import Lane
 from kiln.jobs.executors.lane_setup import LaneSetup, LaneSite, setup_on
 from kiln.jobs.executors.wire import Message
-from kiln.jobs.logs import configure_logging
+from kiln.jobs.telemetry.logs import configure_logging
 
 _PROGRESS_EVERY_S: Final = 0.5
 """Progress that comes faster is left out: each sign is a request. Other signs are never left out."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Final
 
-from kiln.jobs.scrub import scrub
+from kiln.jobs.telemetry.scrub import scrub
 
 log = logging.getLogger("kiln.lane")
 

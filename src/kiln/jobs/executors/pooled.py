@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from kiln.errors import SetupError
-from kiln.jobs import metrics
 from kiln.jobs.executors.interface import LaneKind, Progress, StageCall, StageResult
 from kiln.jobs.executors.lane_pool import LanePool, PooledLane
+from kiln.jobs.telemetry import metrics
 
 
 class RunningLane(PooledLane, Protocol):

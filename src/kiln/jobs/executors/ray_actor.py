@@ -14,7 +14,7 @@ from kiln.jobs.executors.far_lane import follow
 from kiln.jobs.executors.lane import Lane
 from kiln.jobs.executors.lane_setup import LaneSetup, LaneSite
 from kiln.jobs.executors.wire import Message
-from kiln.jobs.logs import configure_logging
+from kiln.jobs.telemetry.logs import configure_logging
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What work costs, and who has spent what."""

@@ -1,0 +1,1 @@
+"""A request is checked whole, and its price known, before anything is queued."""

@@ -1,0 +1,1 @@
+"""Stages on references: what a stage reads and makes lies in the store, addressed by its content."""

@@ -1,0 +1,1 @@
+"""What a service says of itself: metrics, logs, traces, health; without secrets."""

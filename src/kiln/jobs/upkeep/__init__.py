@@ -1,0 +1,1 @@
+"""What a service does beside its jobs: keeping only what is needed, and telling those who wait."""
