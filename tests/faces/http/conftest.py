@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +77,7 @@ def serving(service: Service, options: HttpOptions, network: Network | None = No
         server.should_exit = True
         thread.join(WAIT_S)
         sock.close()
-    assert not thread.is_alive()
+    assert not thread.is_alive(), "".join(traceback.format_stack(sys._current_frames()[thread.ident or 0]))
 
 
 OPEN_HANDED = HttpOptions(poll_s=0.05, requests_burst=10_000, requests_a_s=10_000, wrong_keys_burst=1000)

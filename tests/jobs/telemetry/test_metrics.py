@@ -67,7 +67,7 @@ def test_a_job_that_ends_is_counted_once_with_its_time(store: JobStore, clock: S
         return value(after, name, **labels) - value(before, name, **labels)
 
     assert grown("kiln_jobs_total", kind="make", state="succeeded") == 1
-    assert grown("kiln_job_seconds_sum", kind="make") == 7
+    assert grown("kiln_job_seconds_sum", kind="make") == pytest.approx(7)
     assert grown("kiln_job_seconds_bucket", kind="make", le="10.0") == 1
     assert grown("kiln_cost_microdollars_total", item="sam3d") == 250
 

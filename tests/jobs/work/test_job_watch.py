@@ -87,3 +87,15 @@ def test_who_is_not_watched_any_more_is_forgotten(store: JobStore, watch: JobWat
         store.ask_to_cancel(other.id)
         assert lost.wait(PATIENCE_S)
     assert not gone.is_set()
+
+
+def test_two_attempts_at_one_job_are_watched_side_by_side(store: JobStore, watch: JobWatch) -> None:
+    old = started(store)
+    with ExitStack() as both:
+        lost = both.enter_context(watch.watching(old))
+        new = store.start(store.requeue(old, why="its worker was lost"), executor_id="w1")
+        with watch.watching(new) as kept:
+            assert lost.wait(PATIENCE_S)
+            both.close()
+            store.ask_to_cancel(new.id)
+            assert kept.wait(PATIENCE_S)

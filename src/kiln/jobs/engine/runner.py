@@ -181,7 +181,8 @@ class Engine:
                 _LOG.exception("%s was not carried out to its end", job_id)
             finally:
                 self._count(self._running, job_id, -1)
-                self._done += 1
+                with self._changed:
+                    self._done += 1
 
         return body
 

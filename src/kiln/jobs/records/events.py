@@ -19,7 +19,8 @@ class EventKind(StrEnum):
     """What an event tells."""
 
     STATE = "state"
-    """The job is in another state: data["state"], and where it failed "reason" and "message"."""
+    """The job is in another state: data["state"], and where it failed "reason" and "message", where it waits again "why" and, after
+    its worker was lost, "suspects": how many jobs were at a stage then."""
 
     STAGE_STARTED = "stage_started"
     """data["stage"], data["lane"]."""

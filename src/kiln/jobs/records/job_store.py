@@ -72,6 +72,8 @@ class JobStore:
     def in_state(self, *states: State, executor_id: str | None = None) -> tuple[Job, ...]:
         """All tenants' jobs in these states, oldest first; with an executor, those it runs. For workers, not for listings."""
         query = select(JOBS).where(JOBS.c.state.in_([state.value for state in states])).order_by(JOBS.c.number)
+        if not any(state.terminal for state in states):
+            query = query.where(JOBS.c.ended_ms.is_(None))  # which has an index
         mine = query if executor_id is None else query.where(JOBS.c.executor_id == executor_id)
         return self._database.read(lambda connection: jobs_of(connection, mine))
 
@@ -87,9 +89,13 @@ class JobStore:
             metrics.job_moved(taken)
         return taken
 
-    def requeue(self, job: Job, *, why: str) -> Job:
-        """Let a running job wait again, because its worker was lost or sent home. From now on, writes of the old attempt are refused."""
-        return self._move(job, Step(after=State.QUEUED, said={"why": _sentence(why)}))
+    def requeue(self, job: Job, *, why: str, suspects: int | None = None) -> Job:
+        """Let a running job wait again, because its worker was lost or sent home. From now on, writes of the old attempt are refused.
+
+        `suspects` says how many jobs may have cost a lost worker its life, this one included.
+        """
+        said = {"why": _sentence(why)} | ({} if suspects is None else {"suspects": suspects})
+        return self._move(job, Step(after=State.QUEUED, said=said))
 
     def report(self, job: Job, kind: EventKind, *, progress: Progress | None = None, **data: Any) -> Job:
         """Append an event to a job in hand, and keep how far it is. ConflictError: the job is no longer as the caller knows it.

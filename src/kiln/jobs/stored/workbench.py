@@ -32,7 +32,7 @@ _END_S: Final = 10.0
 
 
 class Workbench:
-    """A `pipeline.bench.Bench` for one attempt at one job, whose things are the handles of `stored_nouns`. For many threads.
+    """A `pipeline.bench.Bench` for one attempt at one job, whose things are the handles of `stored.nouns`. For many threads.
 
     `files` are what stages' parameters name, by the roles of `parameter_files`. `tell` appends an event to the job, and may raise when the
     job is no longer the caller's; `is_cancelled` is asked a few times a second.

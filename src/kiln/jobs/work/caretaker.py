@@ -21,6 +21,7 @@ from kiln.jobs.records.job_rows import job_of
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.roster import HeartbeatWatch, Roster
 from kiln.jobs.records.tables import JOBS
+from kiln.jobs.work.claim import put_back_lost
 from kiln.jobs.work.sole_worker import sole_chore
 
 _PAGE: Final = 500
@@ -70,6 +71,7 @@ class Caretaker:
         left = self._queue.run_by(executor_id)
         _LOG.warning("worker %s has been silent for %g s: its %d workflows go to others", executor_id, self._silence_s, len(left))
         self._queue.stop([workflow.id for workflow in left if workflow.is_stage])
+        put_back_lost(self._jobs, executor_id)
         for workflow in left:
             if not workflow.is_stage:
                 self._hand_on(workflow.id)

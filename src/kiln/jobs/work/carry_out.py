@@ -115,6 +115,9 @@ class Carrier:
         job = claim(self._service.jobs, job_id, executor_id=self._executor_id)
         if job is None:
             return
+        if job.state is State.CANCELLING:  # its worker was lost before it could end it
+            self._end_cancelled(job)
+            return
         span = job_span(job.id, attempt=job.attempts, kind=job.request.kind.value)
         with span, self._watch.watching(job) as stop:
             try:
@@ -223,10 +226,14 @@ class Carrier:
         """The job is no longer this attempt's: what is being cancelled has stopped now, what somebody else has is theirs."""
         now = self._service.jobs.get(job.id)
         if now.state is State.CANCELLING and now.attempts == job.attempts:
-            take_off_shelf(self._service.shelf, now)
-            self._service.jobs.cancelled(now)
+            self._end_cancelled(now)
         else:
             _LOG.info("%s is no longer attempt %d's: %s", job.id, job.attempts, conflict)
+
+    def _end_cancelled(self, job: Job) -> None:
+        """Nothing of it runs any more: what it may have put on the shelf goes, and what it held is released."""
+        take_off_shelf(self._service.shelf, job)
+        self._service.jobs.cancelled(job)
 
 
 def _call_limits(recipe: Recipe | None, ceiling: Ceiling) -> CallLimits:

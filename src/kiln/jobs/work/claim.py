@@ -7,16 +7,19 @@ back and begun again under a new attempt, and from then on that worker's writes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from fractions import Fraction
 from itertools import groupby, takewhile
 from typing import Final
 
+from kiln.errors import ConflictError
 from kiln.jobs.records.events import Event, EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.job import Failure, Job, State
 from kiln.jobs.records.job_store import JobStore
 
-CRASHES: Final = 3
-"""After so many attempts that died without getting anywhere, a job is poison."""
+MOST_BLAME: Final = 2
+"""For lost workers: a job that has more is poison. Who was alone at a stage has it with the third loss, one of two with the fifth."""
 
 _LOST: Final = "its worker was lost"
 """Why a job is put back; what begins otherwise was no crash, such as a worker that was sent home."""
@@ -26,37 +29,63 @@ _EVENTS: Final = 1000
 
 
 def claim(jobs: JobStore, job_id: str, *, executor_id: str) -> Job | None:
-    """The job under a new attempt of this executor's; None when nothing is left to do: it has ended, was cancelled, or is poison.
+    """The job under a new attempt of this executor's, or as it is where it is being cancelled and only has to be ended.
 
-    Raises ConflictError when somebody else was faster, InputError when there is no such job.
+    None when nothing is left to do: it has ended, or is poison. Raises ConflictError when somebody else was faster, InputError when there
+    is no such job.
     """
     taken = jobs.take(job_id, executor_id=executor_id)
     if taken is not None:
         return taken
     job = jobs.get(job_id)
-    if job.state is State.CANCELLING:
-        jobs.cancelled(job)
-        return None
-    return _begin_anew(jobs, job, executor_id) if job.state is State.RUNNING else None
+    if job.state is State.RUNNING:
+        waiting = _put_back(jobs, job, suspects=1)
+        return waiting and jobs.start(waiting, executor_id=executor_id)
+    return job if job.state is State.CANCELLING else None
 
 
-def _begin_anew(jobs: JobStore, job: Job, executor_id: str) -> Job | None:
-    waiting = jobs.requeue(job, why=f"{_LOST} ({job.executor_id})")
-    if is_poison(_all_events(jobs, job.id)):
-        jobs.fail(waiting, Failure(reason=FailureReason.CRASHED, message=f"crashed its worker {CRASHES} times: it is not tried again"))
-        return None
-    return jobs.start(waiting, executor_id=executor_id)
+def put_back_lost(jobs: JobStore, executor_id: str) -> None:
+    """Let the jobs wait again that ran on a worker which was lost, or fail those that are poison.
+
+    All at once, because only now it is known how many were at a stage when it was lost, and so share the blame for it.
+    """
+    lost = jobs.in_state(State.RUNNING, State.CANCELLING, executor_id=executor_id)
+    at_stage = sum(_is_at_stage(_all_events(jobs, job.id), job.attempts) for job in lost)
+    for job in lost:
+        if job.state is State.RUNNING:
+            with suppress(ConflictError):  # somebody was faster, or the worker was only slow
+                _put_back(jobs, job, suspects=max(1, at_stage))
 
 
 def is_poison(events: Iterable[Event]) -> bool:
-    """Whether a job's newest attempts each began a stage, finished none, and ended with the loss of their worker.
+    """Whether a job's newest attempts each began a stage, finished none, and ended with the loss of their worker, too often for chance.
 
-    An attempt that finished a stage got somewhere, and one that never began a stage did nothing that could kill: neither counts, so that a
-    worker which is killed every few seconds by somebody else does not cost its jobs their lives.
+    An attempt that finished a stage got somewhere, and one that never began a stage did nothing that could kill: neither counts. Jobs that
+    were at a stage side by side share the blame. So a worker that is killed every few seconds by somebody else rarely costs its jobs their
+    lives, and a job that kills it is found out nevertheless.
     """
+    return sum(_blames(events)) > MOST_BLAME
+
+
+def _put_back(jobs: JobStore, job: Job, *, suspects: int) -> Job | None:
+    """A lost job, waiting again; None when it is poison."""
+    waiting = jobs.requeue(job, why=f"{_LOST} ({job.executor_id})", suspects=suspects)
+    events = _all_events(jobs, job.id)
+    if not is_poison(events):
+        return waiting
+    message = f"crashed its worker {len(_blames(events))} times: it is not tried again"
+    jobs.fail(waiting, Failure(reason=FailureReason.CRASHED, message=message))
+    return None
+
+
+def _blames(events: Iterable[Event]) -> list[Fraction]:
+    """The job's share of the blame for each of its newest attempts, back to the last that got somewhere."""
     attempts = [list(own) for number, own in groupby(events, key=lambda event: event.attempt) if number > 0]
-    crashed = takewhile(_crashed, reversed(attempts))
-    return sum(1 for _ in crashed) >= CRASHES
+    return [_blame(attempt) for attempt in takewhile(_crashed, reversed(attempts))]
+
+
+def _blame(attempt: Sequence[Event]) -> Fraction:
+    return Fraction(1, max(int(event.data.get("suspects", 1)) for event in attempt))
 
 
 def _crashed(attempt: Sequence[Event]) -> bool:
@@ -64,6 +93,12 @@ def _crashed(attempt: Sequence[Event]) -> bool:
     began = any(event.kind is EventKind.STAGE_STARTED for event in attempt)
     done = any(event.kind is EventKind.STAGE_FINISHED and event.data.get("outcome") == "done" for event in attempt)
     return began and not done and any(str(event.data.get("why", "")).startswith(_LOST) for event in attempt)
+
+
+def _is_at_stage(events: Iterable[Event], attempt: int) -> bool:
+    """Whether some stage that an attempt began in a lane has not ended."""
+    told = [event.kind for event in events if event.attempt == attempt and event.data.get("lane")]
+    return told.count(EventKind.STAGE_STARTED) > told.count(EventKind.STAGE_FINISHED)
 
 
 def _all_events(jobs: JobStore, job_id: str) -> list[Event]:

@@ -31,16 +31,18 @@ class JobWatch:
         self._database = database
         self._period_s = period_s
         self._lock = threading.Lock()
-        self._watched: dict[str, tuple[Job, threading.Event]] = {}
+        self._watched: dict[tuple[str, int], tuple[Job, threading.Event]] = {}
+        """By job and attempt: for a moment, there may be two attempts at one job."""
+
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def watching(self, claim: Job) -> Iterator[threading.Event]:
         """An event that is set once the job is being cancelled, or somebody else has it: its worker is to stop."""
-        lost = threading.Event()
+        key, lost = (claim.id, claim.attempts), threading.Event()
         with self._lock:
-            self._watched[claim.id] = claim, lost
+            self._watched[key] = claim, lost
             if self._thread is None:
                 self._thread = threading.Thread(target=self._keep_looking, name="kiln-job-watch", daemon=True)
                 self._thread.start()
@@ -48,7 +50,7 @@ class JobWatch:
             yield lost
         finally:
             with self._lock:
-                del self._watched[claim.id]
+                del self._watched[key]
 
     def close(self) -> None:
         """Look no more."""

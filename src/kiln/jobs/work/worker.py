@@ -20,6 +20,7 @@ from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.roster import Roster
 from kiln.jobs.telemetry.logs import log_context
 from kiln.jobs.work.caretaker import Caretaker
+from kiln.jobs.work.claim import put_back_lost
 from kiln.jobs.work.sole_worker import worker_lock
 from kiln.version import VERSION
 
@@ -112,6 +113,7 @@ class Worker:
         self._lock.take()
         try:
             self._roster.beat(self.executor_id, version=VERSION)
+            put_back_lost(self._jobs, self.executor_id)
             self._engine.launch()
         except BaseException:
             self._lock.release()
