@@ -1,7 +1,7 @@
 """A bench: how the work of a run's stages is carried out, and where. `Run` says which stage works on what, and when.
 
-Here is the local way, in this process and with the stage cache; a service has another (`jobs.stored.workbench`), whose things lie in a store and
-whose stages work in lanes. So nothing here may be imported before it is needed.
+Here is the local way, in this process and with the stage cache; a service has another (`jobs.stored.workbench`), whose things lie in a
+store and whose stages work in lanes. So nothing here may be imported before it is needed.
 """
 
 from __future__ import annotations
