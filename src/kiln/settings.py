@@ -145,6 +145,12 @@ def prices_file() -> Path | None:
     return Path(asked) if asked else None
 
 
+def chosen_gpu_locks() -> Path | None:
+    """The folder of GPUs' lock files, the same for all workers that share a GPU: KILN_GPU_LOCKS; None where nobody says."""
+    asked = os.environ.get("KILN_GPU_LOCKS")
+    return Path(asked) if asked else None
+
+
 def s3_endpoint() -> str | None:
     """The S3-compatible server to use in place of Amazon's: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL."""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

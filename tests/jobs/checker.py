@@ -10,7 +10,7 @@ that never jumps. A lane's name begins with its worker's, as in studio.cpu0; a G
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from kiln.jobs.money.ledger import Entry
 from kiln.jobs.records.database import Database
-from kiln.jobs.records.events import Event, EventKind, states_in
+from kiln.jobs.records.events import Event, EventKind
 from kiln.jobs.records.job import TRANSITIONS, Job, State
 from kiln.jobs.records.job_rows import event_of, job_of
 from kiln.jobs.records.tables import EVENTS, FILES, JOBS, LEDGER, TENANTS
@@ -219,3 +219,8 @@ def _tenants(history: History) -> Iterator[str]:
     for tenant in sums.keys() | history.used.keys():
         if sums[tenant] != history.used.get(tenant, 0):
             yield f"{tenant}: its ledger adds up to {sums[tenant]}, its row says {history.used.get(tenant, 0)}"
+
+
+def states_in(events: Iterable[Event]) -> tuple[State, ...]:
+    """The states a job went through, in order."""
+    return tuple(State(event.data["state"]) for event in events if event.kind is EventKind.STATE)

@@ -66,7 +66,7 @@ class House:
         mischief.install(laid)
         paths = os.pathsep.join(filter(None, [str(laid), str(TESTS), os.environ.get("PYTHONPATH")]))
         shared = {} if database_url is None else {"KILN_DATABASE_URL": database_url, "KILN_STORE": str(folder / "store")}
-        self.environment = {"PYTHONPATH": paths, **shared, **environment}
+        self.environment = {"PYTHONPATH": paths, "KILN_GPU_LOCKS": str(folder / "locks"), **shared, **environment}
         self.told: dict[str, State] = {}
         """Jobs by id, with the last state a client was told."""
 

@@ -28,8 +28,8 @@ EVERY_S = (3.0, 6.0)
 LONG_S = 1500.0
 RESUMED_WITHIN_S = 90.0
 BLAMED = 5
-"""A job is poison when three workers in a row were lost in its stage before it had finished one. That happens to an innocent one on a
-machine that is so busy that a lane takes as long to start as there is between two kills."""
+"""A job is poison when three workers in a row were lost in its stage before it had finished one, or five while another was at a stage, too.
+That happens to an innocent one on a machine that is so busy that a lane takes as long to start as there is between two kills."""
 
 
 def test_three_kills_cost_nothing_but_time(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_two_workers_never_use_one_gpu_at_once(tmp_path: Path, postgres_server: 
     with house(tmp_path, database_url=postgres_server.empty_database()) as kiln:
         kiln.serve("--no-worker")
         for name in ("left", "right"):
-            kiln.worker(name, "--data", tmp_path / "shared", "--gpu", "0")
+            kiln.worker(name, "--data", tmp_path / name, "--gpu", "0")
         ball = kiln.upload()
         jobs = [kiln.submit(kiln.order(ball, gpu=True, number=number, deed="wait", seconds=0.3)) for number in range(20)]
         for job_id in jobs:

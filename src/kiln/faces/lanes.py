@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
+from kiln import settings
 from kiln.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def lane_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def open_executor(choice: LaneChoice, *, data: Path, store: Store, store_url: str, worker: str) -> LaneExecutor:
     """The executor that was chosen, for the worker of this name. SetupError when what it needs is not installed or out of reach."""
     from kiln.jobs.executors.choose import Workplace, executor_from
+    from kiln.jobs.executors.device_lock import usual_locks
     from kiln.jobs.executors.lane_setup import setup_on
 
     if choice.executor == "modal" and not store_url.startswith("s3:"):
@@ -83,6 +85,7 @@ def open_executor(choice: LaneChoice, *, data: Path, store: Store, store_url: st
     place = Workplace(
         setup=setup_on(store_url),
         data=data,
+        locks=(settings.chosen_gpu_locks() or usual_locks()) if choice.gpus else None,
         store=store,
         cpu_lanes=choice.cpu_lanes,
         gpus=choice.gpus,

@@ -58,7 +58,7 @@ def serve(
     From an empty folder it needs no configuration: jobs, files and keys are kept in ./data.
       kiln serve
       kiln make skewer.png --server http://127.0.0.1:8600
-    It is described at /openapi.json. Ctrl-C or SIGTERM lets running stages end within --grace; a second one stops at once.
+    It is described at /openapi.json. Ctrl-C or SIGTERM lets running jobs end within --grace; a second one stops at once.
     Whatever was not finished goes on after the next start.
     """
     from kiln.faces.http.options import HttpOptions
@@ -129,4 +129,5 @@ def _greet(listener: socket.socket, data: Path, *, keyless: bool, with_worker: b
     else:
         click.echo("a key is needed, as `kiln keys create` makes them")
     if not with_worker:
-        click.echo("it carries no jobs out itself: start `kiln worker` for that")
+        cure = "start `kiln worker` for that" if settings.database_url() else "leave out --no-worker for that"
+        click.echo(f"it carries no jobs out itself: {cure}")

@@ -33,7 +33,7 @@ grace_option: Final = click.option(
     type=click.FloatRange(0, 86_400),
     default=GRACE_S,
     metavar="SECONDS",
-    help=f"How long running stages may go on when asked to stop; the rest is done after the next start. [default: {GRACE_S:g}]",
+    help=f"How long running jobs may go on when asked to stop; the rest is done after the next start. [default: {GRACE_S:g}]",
 )
 data_option: Final = click.option(
     "--data", type=click.Path(path_type=Path), default=Path("data"), help="Folder of this machine's own files. [default: data]"

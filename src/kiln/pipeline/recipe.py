@@ -156,7 +156,7 @@ def read_params(stage: Stage, values: Mapping[str, Any]) -> Params:
 
 def _explain(stage: str, entry: Any, known: Iterable[str]) -> str:
     """One pydantic error as a sentence."""
-    path = [str(part) for part in entry["loc"] if part != "options"]
+    path = [str(part) for part in entry["loc"] if part != "options"] or ["options"]  # of which a stage without a backend has none
     where = ".".join([stage, *path])
     if entry["type"] == "extra_forbidden":
         return f"{where}: no such parameter, {did_you_mean(path[-1], known)}"

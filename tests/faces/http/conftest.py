@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +77,18 @@ def serving(service: Service, options: HttpOptions, network: Network | None = No
         server.should_exit = True
         thread.join(WAIT_S)
         sock.close()
-    assert not thread.is_alive(), "".join(traceback.format_stack(sys._current_frames()[thread.ident or 0]))
+    assert not thread.is_alive(), _tasks_of(thread)
+
+
+def _tasks_of(thread: threading.Thread) -> str:
+    """Where each task of the event loop waits that runs in a thread."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and not isinstance(frame.f_locals.get("self"), asyncio.AbstractEventLoop):
+        frame = frame.f_back
+    if frame is None:
+        return "it runs no event loop"
+    stacks = (task.get_stack() for task in asyncio.all_tasks(frame.f_locals["self"]))
+    return "\n".join(str([f"{one.f_code.co_qualname}:{one.f_lineno}" for one in stack]) for stack in stacks)
 
 
 OPEN_HANDED = HttpOptions(poll_s=0.05, requests_burst=10_000, requests_a_s=10_000, wrong_keys_burst=1000)
@@ -101,14 +112,14 @@ def client(served: Served) -> Iterator[httpx.Client]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """For tests that mind no other's jobs, and make no keys."""
     with open_service(data=tmp_path_factory.mktemp("shared")) as service, serving(service, OPEN_HANDED) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_client(shared: Served) -> Iterator[httpx.Client]:
     with shared.client() as opened:
         yield opened

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kiln.errors import Cancelled
+from kiln.errors import Cancelled, SetupError
+from kiln.jobs.executors.device_lock import usual_locks
 from kiln.jobs.executors.failure import LaneBusy
 from kiln.jobs.executors.interface import CallLimits
 from kiln.jobs.executors.local import LocalExecutor
@@ -62,3 +63,28 @@ def test_a_gpu_that_is_in_use_is_waited_for_no_longer_than_allowed(tmp_path: Pat
         fcntl.flock(held, fcntl.LOCK_UN)
         run(executor, a_call("noop", lane="gpu"))
         assert executor.pools["gpu"].lanes[0].pid == pid
+
+
+@linux
+def test_the_usual_locks_lie_in_a_folder_that_is_this_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = usual_locks()
+    assert (folder.parent, folder.stat().st_mode & 0o777, usual_locks()) == (tmp_path, 0o700, folder)
+    folder.rmdir()
+    (tmp_path / "theirs").mkdir()
+    folder.symlink_to(tmp_path / "theirs")
+    with pytest.raises(SetupError, match="KILN_GPU_LOCKS"):
+        usual_locks()
+
+
+@linux
+def test_workers_with_folders_of_their_own_share_a_lock(tmp_path: Path) -> None:
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    with (
+        (locks / "gpu0.lock").open("w") as held,
+        LocalExecutor(a_setup(tmp_path), data=tmp_path / "own", locks=locks, gpus=["0"]) as executor,
+    ):
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LaneBusy, match=r"gpu0.lock"):
+            run(executor, a_call("noop", lane="gpu", limits=CallLimits(wait_seconds=0.2)))

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from jobs.checker import states_in
 from kiln.backends import registry
 from kiln.backends.card import Card, Role
 from kiln.errors import BudgetError, InputError, SetupError
 from kiln.jobs.money.ledger import Ledger
 from kiln.jobs.money.prices import USUAL_GPU_SECONDS, Rate
-from kiln.jobs.reception.desk import MAX_ITEMS, Desk, order_for, orders_for_batch, quote
+from kiln.jobs.reception.desk import MAX_ITEMS, Desk, orders_for_batch
 from kiln.jobs.records.batches import BatchStore
 from kiln.jobs.records.database import Database
-from kiln.jobs.records.events import states_in
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.files import FileBook, NewFile
 from kiln.jobs.records.job import Kind, Request, State
@@ -39,7 +39,7 @@ class Desks:
 
     def order(self, kind: Kind, *, parameters: Any = None, recipe: str = "prop", **inputs: str) -> Order:
         request = Request(kind=kind, recipe=recipe, parameters=parameters or {}, inputs=inputs)
-        return order_for(request, tenant="studio", files=self.book, rates=self.rates)
+        return Desk(tenant="studio", files=self.book, rates=self.rates).order(request)
 
 
 def a_file(name: str, role: str) -> NewFile:
@@ -64,9 +64,9 @@ def test_every_kind_of_job_is_taken(desk: Desks) -> None:
 
 def test_conditions_are_passed_on(desk: Desks) -> None:
     request = Request(recipe="prop", inputs={"picture_0": desk.upload("png")})
-    conditions: dict[str, Any] = {"priority": -3, "idempotency_key": "k", "webhook_url": "https://example.com/x", "batch_id": None}
-    order = order_for(request, tenant="studio", files=desk.book, rates={}, **conditions)
-    assert {name: getattr(order, name) for name in conditions} == conditions
+    conditions: dict[str, Any] = {"priority": -3, "webhook_url": "https://example.com/x", "batch_id": None}
+    order = Desk(tenant="studio", files=desk.book, rates={}, **conditions).order(request, idempotency_key="k")
+    assert {name: getattr(order, name) for name in conditions} == conditions and order.idempotency_key == "k"
 
 
 def test_what_a_job_has_made_may_go_into_another(desk: Desks, store: JobStore) -> None:
@@ -156,17 +156,14 @@ def test_a_price_is_known_before(desk: Desks, monkeypatch: pytest.MonkeyPatch) -
     png = desk.upload("png")
     pictures = {"picture_0": png, "picture_1": png}
     assert desk.order(Kind.MAKE, parameters=FAKES, **pictures).charges == ()
-    rates = {"fake": Rate(microdollars_per_call=7, microdollars_per_gpu_second=100)}
-    request = Request(recipe="prop", parameters=FAKES, inputs=pictures)
-    (charge,) = quote(request, rates=rates)
+    desk.rates = {"fake": Rate(microdollars_per_call=7, microdollars_per_gpu_second=100)}
+    (charge,) = desk.order(Kind.MAKE, parameters=FAKES, **pictures).charges
     assert (charge.item, charge.microdollars, charge.gpu_ms) == ("fake", 3 * 7, 0)  # two pictures cut out, one shape
     on_a_gpu(monkeypatch)
-    (charge,) = quote(request, rates=rates)
+    (charge,) = desk.order(Kind.MAKE, parameters=FAKES, **pictures).charges
     assert (charge.gpu_ms, charge.microdollars) == (3_000 * USUAL_GPU_SECONDS, 3 * 7 + 3 * 100 * USUAL_GPU_SECONDS)
     on_a_gpu(monkeypatch, gpu_seconds=2.5)
-    desk.rates = rates
-    assert desk.order(Kind.MAKE, parameters=FAKES, **pictures).charges == quote(request, rates=rates)
-    assert quote(request, rates=rates)[0].gpu_ms == 7_500
+    assert desk.order(Kind.MAKE, parameters=FAKES, **pictures).charges[0].gpu_ms == 7_500
     assert desk.order(Kind.PROCESS, model=desk.upload("glb")).charges == ()
 
 

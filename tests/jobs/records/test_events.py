@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiln.errors import InputError, StorageError
-from kiln.jobs.records.events import MAX_DATA_BYTES, Event, EventKind, checked_data, states_in
-from kiln.jobs.records.job import State
+from kiln.jobs.records.events import MAX_DATA_BYTES, checked_data
 from kiln.jobs.records.plain import parsed
 
 
@@ -25,13 +24,3 @@ def test_data_that_is_refused(data: dict[str, object]) -> None:
 def test_text_nobody_here_wrote(text: str) -> None:
     with pytest.raises(StorageError, match="no JSON"):
         parsed(text)
-
-
-def test_states_are_read_from_the_stream() -> None:
-    said = [
-        (EventKind.STATE, {"state": "queued"}),
-        (EventKind.NOTE, {"text": "x"}),
-        (EventKind.STATE, {"state": "failed", "reason": "oom"}),
-    ]
-    events = [Event(job_id="a", seq=seq, kind=kind, at_ms=0, data=data) for seq, (kind, data) in enumerate(said, 1)]
-    assert states_in(events) == (State.QUEUED, State.FAILED)

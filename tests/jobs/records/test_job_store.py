@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.checker import states_in
 from jobs.stopped_clock import StoppedClock
 from kiln.errors import ConflictError, InputError
-from kiln.jobs.records.events import EventKind, states_in
+from kiln.jobs.records.events import EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.job import Failure, Job, Progress, Request, State
 from kiln.jobs.records.job_store import JobStore

@@ -118,6 +118,15 @@ def test_a_job_that_should_run_here_is_doubted_before_it_is_resumed(scene: Scene
     assert [scene.workflow(job).step for job in (idle, busy)] == ["waiting", "running"]
 
 
+def test_a_damaged_record_costs_the_other_jobs_nothing(scene: Scene) -> None:
+    damaged, job = scene.job(), scene.job()
+    scene.run(job, "gone")
+    with scene.kept.database.engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET request = 'no JSON' WHERE id = :id"), {"id": damaged.id})
+    scene.look()
+    assert scene.workflow(job).step == "waiting"
+
+
 def test_every_page_has_its_turn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caretaker, "_PAGE", 2)
     jobs = [scene.jobs.submit(order()).job for _ in range(5)]

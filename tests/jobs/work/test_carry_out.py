@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from jobs.checker import states_in
 from kiln.errors import Cancelled, KilnError, StorageError
 from kiln.formats.picture import read_picture
 from kiln.formats.png import encode_png
@@ -21,10 +22,10 @@ from kiln.jobs.executors.failure import LaneClosed
 from kiln.jobs.executors.interface import StageCall
 from kiln.jobs.money.ledger import Ledger
 from kiln.jobs.money.prices import Charge, Rate
-from kiln.jobs.reception.desk import order_for
+from kiln.jobs.reception.desk import Desk
 from kiln.jobs.reception.wanted import Ceiling
 from kiln.jobs.records.database import Database
-from kiln.jobs.records.events import Event, EventKind, states_in
+from kiln.jobs.records.events import Event, EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.files import FileBook, NewFile
 from kiln.jobs.records.job import Job, Kind, Request, State
@@ -32,7 +33,7 @@ from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.tables import FILES
 from kiln.jobs.work import carry_out
 from kiln.jobs.work.carry_out import Carrier
-from kiln.jobs.work.measured import work_in
+from kiln.jobs.work.measured import at_held_price, work_in
 from kiln.pipeline.recipe import recipe_from_data
 from kiln.pipeline.run import Run
 from kiln.storage import Store
@@ -83,7 +84,7 @@ class Yard:
             parameters["job"] = {"recipe_data": RECIPE, **parameters.get("job", {})}
         given = inputs or {"picture_0": self.picture()}
         request = Request(kind=kind, recipe=recipe, parameters=parameters, inputs=given)
-        return self.jobs.submit(order_for(request, tenant="studio", files=self.files, rates=self.rates)).job
+        return self.jobs.submit(Desk(tenant="studio", files=self.files, rates=self.rates).order(request)).job
 
     def carry(self, job: Job, *, name: str = "w1", **options: Any) -> Job:
         """As a worker's process would: a carrier of its own."""
@@ -338,9 +339,8 @@ def test_storage_that_stays_away_fails_the_job_in_the_end(yard: Yard, monkeypatc
 
 def test_damaged_records_are_no_reason_to_wait(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yard.files, "get", raising(StorageError("bits fell over", kind="damaged"), yard.files.get, when="before"))
-    job = yard.jobs.submit(
-        order_for(Request(recipe="prop", inputs={"picture_0": yard.picture()}), tenant="studio", files=FileBook(yard.database), rates={})
-    ).job
+    desk = Desk(tenant="studio", files=FileBook(yard.database), rates={})
+    job = yard.jobs.submit(desk.order(Request(recipe="prop", inputs={"picture_0": yard.picture()}))).job
     failure = yard.carry(job).failure
     assert failure is not None and failure.reason is FailureReason.STORAGE
 
@@ -405,6 +405,32 @@ def test_a_cancelled_job_whose_worker_died_is_ended_by_the_next(yard: Yard) -> N
     yard.jobs.ask_to_cancel(job.id)
     assert yard.carry(job).state is State.CANCELLED
     assert yard.stages == []
+
+
+def test_cancelled_in_its_last_moment_while_its_worker_dies_it_leaves_nothing_on_the_shelf(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = yard.submit()
+
+    def killed(claim: Job, **ended: Any) -> Job:
+        yard.jobs.ask_to_cancel(claim.id)
+        raise Killed
+
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        dying.setattr(yard.jobs, "succeed", killed)
+        yard.carry(job)
+    assert len(yard.shelf.search(tenant="studio").assets) == 1
+    assert yard.carry(job, name="w2").state is State.CANCELLED
+    assert yard.shelf.search(tenant="studio").assets == ()
+
+
+def test_a_worker_without_prices_charges_what_was_held(yard: Yard, caplog: pytest.LogCaptureFixture) -> None:
+    yard.rates = RATES
+    job = yard.submit()
+    yard.rates = {}
+    assert yard.carry(job).state is State.SUCCEEDED
+    assert yard.spent(job) == (["hold", "settle"], CALLS.microdollars)
+    assert "KILN_PRICES" in caplog.text
 
 
 def test_who_was_given_up_changes_nothing_any_more(yard: Yard) -> None:
@@ -494,6 +520,12 @@ def test_every_output_is_charged_once_and_only_if_it_was_made() -> None:
         event(6, "done", output="stages/4", backend=None),
     ]
     assert [(work.item, work.gpu_ms, work.calls) for work in work_in(events)] == [("fake", 1500, 1), ("fake", 0, 1)]
+
+
+@pytest.mark.parametrize(("held_ms", "price"), [(0, 700), (2000, 525), (1000, 1050)])
+def test_the_held_price_is_in_proportion_to_the_time_on_a_gpu(held_ms: int, price: int) -> None:
+    held = Charge(item="fake", microdollars=700, gpu_ms=held_ms)
+    assert at_held_price(Charge(item="fake", microdollars=0, gpu_ms=1500), held) == Charge(item="fake", microdollars=price, gpu_ms=1500)
 
 
 def test_errors_are_told_without_secrets(yard: Yard) -> None:

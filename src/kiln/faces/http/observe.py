@@ -102,7 +102,8 @@ class _Answer:
         facts["request_id"] = self.scope[problem.REQUEST_ID]
         if self.scope["type"] == "http":
             metrics.http_answered(method=method, route=route, status=self.status, seconds=seconds)
-        level = logging.DEBUG if route in _PROBES else logging.INFO
+        quiet = route in _PROBES or (method == "GET" and self.status < HTTPStatus.BAD_REQUEST)
+        level = logging.DEBUG if quiet else logging.INFO
         LOG.log(level, "%s %s %s", _shown(method), route or "(no route)", self.status, extra=facts)
 
     def _is_machinery(self, headers: MutableHeaders) -> bool:

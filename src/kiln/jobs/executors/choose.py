@@ -23,7 +23,10 @@ class Workplace:
     """Of lanes on this machine and on Ray's nodes; what is deployed on Modal brings its own."""
 
     data: Path
-    """The folder for lanes' temporary files and GPUs' lock files, here or on each of Ray's nodes."""
+    """The folder for lanes' temporary files, here or on each of Ray's nodes."""
+
+    locks: Path | None = None
+    """The folder for this machine's GPUs' lock files; None, and on Ray's nodes: `data`."""
 
     store: Store
     """Where calls that run on Modal are written down."""
@@ -66,6 +69,7 @@ def _local(place: Workplace) -> PooledExecutor[Any]:
     return LocalExecutor(
         place.setup,
         data=place.data,
+        locks=place.locks,
         cpu_lanes=place.cpu_lanes,
         gpus=place.gpus,
         weights=place.weights,

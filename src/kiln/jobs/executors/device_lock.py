@@ -9,16 +9,31 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from kiln.errors import Cancelled
+from kiln.errors import Cancelled, SetupError
 from kiln.jobs.executors.failure import LaneBusy
 
 _POLL_S: Final = 0.01
 """Between two looks at a held lock. A blocking wait could be neither cancelled nor limited."""
+
+
+def usual_locks() -> Path:
+    """The folder in which all workers of this user on this machine find the locks of its GPUs, whatever else they share; it is made.
+
+    SetupError when somebody else has taken its place.
+    """
+    user = os.getuid() if sys.platform != "win32" else None  # there, every user has a temporary folder of their own
+    folder = Path(tempfile.gettempdir()).resolve() / ("kiln" if user is None else f"kiln-{user}")
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if folder.is_symlink() or not folder.is_dir() or (user is not None and folder.stat().st_uid != user):
+        raise SetupError(f"{folder} is not this user's own folder: remove it, or let KILN_GPU_LOCKS name a folder for GPUs' locks")
+    return folder
 
 
 @contextlib.contextmanager
@@ -28,6 +43,8 @@ def device_lock(path: Path, *, wait_s: float, is_stopped: Callable[[], bool]) ->
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait(handle, path, wait_s=wait_s, is_stopped=is_stopped)
+        with contextlib.suppress(OSError):
+            os.utime(path)  # some systems delete old files from the temporary folder: the next would lock another one
         try:
             yield
         finally:

@@ -25,7 +25,7 @@ _SHARES: Final = 2
 class LocalExecutor(PooledExecutor[Lane]):
     """A StageExecutor whose stages run in child processes on this machine; leave it as a context to end them.
 
-    `data` is the folder of the worker's own files; workers that share a GPU must share it, because the GPU's lock file lies there.
+    `data` is the folder of the worker's own files. The GPUs' lock files lie in `locks`, else there; workers that share a GPU share it.
     `gpus` are names as CUDA_VISIBLE_DEVICES has them. There are `cpu_lanes` lanes for stages without a GPU; None: see
     `usual_lanes`. `weights` are tenants' shares of the lanes; who is not named has 1. `worker` stands before the names of lanes.
 
@@ -37,6 +37,7 @@ class LocalExecutor(PooledExecutor[Lane]):
         setup: LaneSetup,
         *,
         data: Path,
+        locks: Path | None = None,
         cpu_lanes: int | None = None,
         gpus: Sequence[str] = (),
         weights: Mapping[str, int] | None = None,
@@ -47,8 +48,9 @@ class LocalExecutor(PooledExecutor[Lane]):
         self._scratch = data.resolve() / "lanes"
         self._prefix = f"{worker}." if worker else ""
         scratch.sweep(self._scratch)
+        locks = (locks or data).resolve()
         cpu = [Lane(setup, site) for site in self._cpu_sites(cpu_lanes, idle_s)]
-        gpu = [Lane(setup, self._gpu_site(name, lock=data.resolve() / f"gpu{name}.lock", idle_s=gpu_idle_s)) for name in gpus]
+        gpu = [Lane(setup, self._gpu_site(name, lock=locks / f"gpu{name}.lock", idle_s=gpu_idle_s)) for name in gpus]
         super().__init__({"cpu": cpu, "gpu": gpu}, weights=weights)
         self._idle = IdleLanes([*cpu, *gpu])
 

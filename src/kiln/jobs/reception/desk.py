@@ -83,7 +83,10 @@ class Desk:
     ceiling: Ceiling = USUAL_CEILING
 
     def order(self, request: Request, *, idempotency_key: str | None = None, failure: Failure | None = None) -> Order:
-        """The order for a request: checked and priced, or one that has failed already."""
+        """The order for a request: checked as far as can be before it runs, and priced; or one that has failed already.
+
+        InputError says what is wrong, and how to cure it.
+        """
         charges = () if failure is not None else _charges(request, _checked(request, self), self.rates)
         return Order(
             request=request,
@@ -95,28 +98,6 @@ class Desk:
             webhook_url=self.webhook_url,
             failure=failure,
         )
-
-
-def order_for(
-    request: Request,
-    *,
-    tenant: str,
-    files: Files,
-    rates: Mapping[str, Rate],
-    priority: int = 0,
-    idempotency_key: str | None = None,
-    webhook_url: str | None = None,
-    batch_id: str | None = None,
-    ceiling: Ceiling = USUAL_CEILING,
-) -> Order:
-    """The order for a request, which is good as far as can be said before it runs. InputError says what is wrong, and how to cure it."""
-    desk = Desk(tenant=tenant, files=files, rates=rates, priority=priority, webhook_url=webhook_url, batch_id=batch_id, ceiling=ceiling)
-    return desk.order(request, idempotency_key=idempotency_key)
-
-
-def quote(request: Request, *, rates: Mapping[str, Rate], ceiling: Ceiling = USUAL_CEILING) -> tuple[Charge, ...]:
-    """What a request would cost, whoever makes it; its files are not looked at. InputError for what is wrong with it."""
-    return _charges(request, read_request(request, ceiling=ceiling), rates)
 
 
 def orders_for_batch(items: Sequence[Any], desk: Desk, *, idempotency_key: str | None = None) -> tuple[Order, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from kiln.errors import InputError
-from kiln.jobs.records.job import State
 from kiln.jobs.records.plain import canonical
 
 MAX_DATA_BYTES: Final = 16 * 1024
@@ -63,8 +62,3 @@ def checked_data(data: Mapping[str, Any]) -> str:
     if len(text) > MAX_DATA_BYTES:
         raise InputError(f"an event's data has {len(text)} bytes: at most {MAX_DATA_BYTES} are kept; store it and name its key")
     return text
-
-
-def states_in(events: Iterable[Event]) -> tuple[State, ...]:
-    """The states a job went through, in order."""
-    return tuple(State(event.data["state"]) for event in events if event.kind is EventKind.STATE)

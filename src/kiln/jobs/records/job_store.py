@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ from kiln.jobs.telemetry.scrub import scrub
 
 MAX_PAGE: Final = 200
 _ADD_JOB: Final = JOBS.insert()
+_LOG: Final = logging.getLogger(__name__)
+
 _MAX_SENTENCE: Final = 1000
 """Characters: in an event each may take twelve bytes."""
 
@@ -52,7 +55,7 @@ class JobStore:
         receipts = self._database.write(lambda connection: self._submit_all(connection, orders), repeatable=repeatable)
         for receipt in receipts:
             if receipt.created and receipt.job.state.terminal:
-                metrics.job_moved(receipt.job)
+                _tell_of(receipt.job)
         return receipts
 
     def get(self, job_id: str, *, tenant: str | None = None) -> Job:
@@ -86,7 +89,7 @@ class JobStore:
         """As `start`, by its id and in one step; None when it is not queued."""
         taken = self._database.write(lambda connection: take(connection, job_id, executor_id=executor_id, at_ms=self._clock.now_ms()))
         if taken is not None:
-            metrics.job_moved(taken)
+            _tell_of(taken)
         return taken
 
     def requeue(self, job: Job, *, why: str, suspects: int | None = None) -> Job:
@@ -109,7 +112,10 @@ class JobStore:
         columns = progress_columns(progress) if progress else {}
         clean = {name: scrub(value) if isinstance(value, str) else value for name, value in data.items()}
         said: Said = (kind, {"stage": progress.stage, "share": progress.share, **clean} if progress else clean)
-        return self._database.write(lambda connection: change(connection, job, columns, [said], at_ms=self._clock.now_ms()))
+        told = self._database.write(lambda connection: change(connection, job, columns, [said], at_ms=self._clock.now_ms()))
+        if kind is EventKind.STAGE_FINISHED:
+            _LOG.info("%s %s", clean.get("stage", "a stage"), clean.get("outcome", "ended"), extra={"job": job.id, **_times_of(clean)})
+        return told
 
     def succeed(self, job: Job, *, results: Mapping[str, str], measured: Iterable[Charge]) -> Job:
         """End a running job with keys of what it made, and settle what it cost."""
@@ -138,7 +144,7 @@ class JobStore:
         job, is_news = self._database.write(write, repeatable=True)
         if is_news:
             metrics.cancel_asked()
-            metrics.job_moved(job)
+            _tell_of(job)
         return job
 
     def cancelled(self, job: Job) -> Job:
@@ -147,7 +153,7 @@ class JobStore:
 
     def _move(self, job: Job, step: Step) -> Job:
         moved = self._database.write(lambda connection: move(connection, job, step, at_ms=self._clock.now_ms()))
-        metrics.job_moved(moved)
+        _tell_of(moved)
         return moved
 
     def _submit_all(self, connection: Connection, orders: Sequence[Order]) -> tuple[Receipt, ...]:
@@ -211,6 +217,19 @@ def _failed(failure: Failure) -> Step:
     clean = Failure(reason=failure.reason, message=_sentence(failure.message))
     said = {"reason": clean.reason.value, "message": clean.message}
     return Step(after=State.FAILED, columns=failure_columns(clean), said=said)
+
+
+def _tell_of(job: Job) -> None:
+    """Count a job's change of state, and write its line into the log."""
+    metrics.job_moved(job)
+    why = f": {job.failure.message}" if job.failure is not None else ""
+    _LOG.info("%s is %s%s", job.id, job.state.value, why, extra={"job": job.id, "attempt": job.attempts})
+
+
+def _times_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage's line in the log says besides its words."""
+    ms = {"ms": round(said["ended_ms"] - said["began_ms"], 1)} if "ended_ms" in said and "began_ms" in said else {}
+    return {"stage": said.get("stage"), "lane": said.get("lane"), **ms}
 
 
 def _sentence(words: str) -> str:

@@ -95,7 +95,8 @@ class Housekeeper:
             histories=0 if policy.events_ms is None else retention.forget_events(older_than_ms=now - policy.events_ms),
             collected=self._collector.collect(policy),
         )
-        _LOG.info("housekeeping: %s", _told(done))
+        told = _told(done)
+        _LOG.log(logging.INFO if told else logging.DEBUG, "housekeeping: %s", told or "nothing to do")
         return done
 
     def _forget_artifacts(self, now: int) -> int:
@@ -127,4 +128,4 @@ def _told(done: Round) -> str:
         ("contents deleted", len(contents.deleted)),
         ("bytes freed", contents.freed),
     )
-    return ", ".join(f"{count} {name}" for name, count in counts if count) or "nothing to do"
+    return ", ".join(f"{count} {name}" for name, count in counts if count)

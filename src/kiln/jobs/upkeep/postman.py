@@ -102,6 +102,9 @@ class Postman:
             except KilnError as error:
                 _LOG.warning("webhooks wait: %s", error)
                 found = False
+            except Exception:  # noqa: BLE001 - whatever it is, the next look may go better, and messages must not wait for ever
+                _LOG.exception("a look into the outbox failed, and the next follows")
+                found = False
             if not found:
                 self._leaving.wait(self._round_s * random.uniform(1.0, 1.0 + _SPREAD))  # noqa: S311 - spreads load, protects nothing
 

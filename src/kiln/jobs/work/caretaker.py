@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
-from kiln.errors import InputError
+from kiln.errors import InputError, StorageError
 from kiln.jobs.engine import Workflow, WorkflowQueue
 from kiln.jobs.records.database import Database
 from kiln.jobs.records.job import Job
@@ -102,7 +102,7 @@ class Caretaker:
         query = select(JOBS).where(JOBS.c.ended_ms.is_(None), JOBS.c.number > self._after).order_by(JOBS.c.number).limit(_PAGE)
         rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         self._after = rows[-1]["number"] if len(rows) == _PAGE else 0
-        return [job_of(row) for row in rows]
+        return [job for row in rows if (job := _sound(row)) is not None]
 
     def _is_idle(self, workflow: Workflow, living: Collection[str]) -> bool:
         """Whether nothing will happen to an unfinished job on its own."""
@@ -118,3 +118,12 @@ class Caretaker:
         """Whether the job still is as it was when its page was read, which was before its workflow was looked at."""
         now = self._jobs.get(job.id)
         return (now.state, now.attempts) == (job.state, job.attempts)
+
+
+def _sound(row: RowMapping) -> Job | None:
+    """A row's job; None, and a word to the operator, for a damaged one: all others must not go unlooked after for it."""
+    try:
+        return job_of(row)
+    except StorageError as error:
+        _LOG.error("%s", error)
+        return None

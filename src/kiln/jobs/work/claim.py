@@ -6,13 +6,14 @@ back and begun again under a new attempt, and from then on that worker's writes 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from itertools import groupby, takewhile
 from typing import Final
 
-from kiln.errors import ConflictError
+from kiln.errors import ConflictError, StorageError
 from kiln.jobs.records.events import Event, EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.job import Failure, Job, State
@@ -26,6 +27,8 @@ _LOST: Final = "its worker was lost"
 
 _EVENTS: Final = 1000
 """Read at a time."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 def claim(jobs: JobStore, job_id: str, *, executor_id: str) -> Job | None:
@@ -49,12 +52,15 @@ def put_back_lost(jobs: JobStore, executor_id: str) -> None:
 
     All at once, because only now it is known how many were at a stage when it was lost, and so share the blame for it.
     """
-    lost = jobs.in_state(State.RUNNING, State.CANCELLING, executor_id=executor_id)
-    at_stage = sum(_is_at_stage(_all_events(jobs, job.id), job.attempts) for job in lost)
-    for job in lost:
-        if job.state is State.RUNNING:
-            with suppress(ConflictError):  # somebody was faster, or the worker was only slow
-                _put_back(jobs, job, suspects=max(1, at_stage))
+    try:
+        lost = jobs.in_state(State.RUNNING, State.CANCELLING, executor_id=executor_id)
+        at_stage = sum(_is_at_stage(_all_events(jobs, job.id), job.attempts) for job in lost)
+        for job in lost:
+            if job.state is State.RUNNING:
+                with suppress(ConflictError):  # somebody was faster, or the worker was only slow
+                    _put_back(jobs, job, suspects=max(1, at_stage))
+    except StorageError:  # such as one damaged record, for which the others must not wait: `claim` puts back what is left
+        _LOG.exception("not all jobs of the lost worker %s could be put back at once", executor_id)
 
 
 def is_poison(events: Iterable[Event]) -> bool:
