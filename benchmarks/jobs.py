@@ -29,6 +29,8 @@ from typing import Any, Final
 from run import machine
 from sqlalchemy import func, select
 
+from kiln.jobs.crew.claim import claim
+from kiln.jobs.crew.worker import Worker
 from kiln.jobs.engine import WorkflowQueue
 from kiln.jobs.executors.interface import StageCall, StageResult
 from kiln.jobs.records.database import Database
@@ -36,8 +38,6 @@ from kiln.jobs.records.job import Request
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.orders import Order
 from kiln.jobs.records.tables import JOBS
-from kiln.jobs.work.claim import claim
-from kiln.jobs.work.worker import Worker
 
 HERE: Final = Path(__file__).resolve().parent
 QUEUED, MORE, MEANWHILE = 1000, 1500, 1000

@@ -31,7 +31,7 @@ def test_a_key_is_made_listed_and_revoked_in_a_folder(
     assert [(one["id"], one["name"], one["scopes"], one["revoked_ms"]) for one in json.loads(listed)] == [
         (key_id, "build machine", ["read", "submit"], None)
     ]
-    assert key.split("_")[2] not in listed
+    assert key.split("_", 2)[2] not in listed
     assert run(monkeypatch, "keys", "revoke", key_id, *data[:2]) == 0
     run(monkeypatch, "keys", "list", *data, "--json")
     assert json.loads(capsys.readouterr().out.partition("\n")[2])[0]["revoked_ms"] is not None

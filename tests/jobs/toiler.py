@@ -18,13 +18,13 @@ from pathlib import Path
 
 from jobs.rig import FakeLanes, Records, call
 from kiln.errors import ConflictError
+from kiln.jobs.crew.claim import claim
+from kiln.jobs.crew.worker import Pace, Worker
 from kiln.jobs.engine import WorkflowQueue
 from kiln.jobs.records.database import Database
 from kiln.jobs.records.events import EventKind
 from kiln.jobs.records.job import Job, State
 from kiln.jobs.records.job_store import JobStore
-from kiln.jobs.work.claim import claim
-from kiln.jobs.work.worker import Pace, Worker
 
 
 class Toiler:

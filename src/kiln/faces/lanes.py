@@ -13,7 +13,7 @@ from kiln import settings
 from kiln.errors import InputError
 
 if TYPE_CHECKING:
-    from kiln.jobs.work.worker import LaneExecutor
+    from kiln.jobs.crew.worker import LaneExecutor
     from kiln.storage import Store
 
 Place = Literal["local", "ray", "modal"]

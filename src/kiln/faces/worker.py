@@ -18,8 +18,8 @@ from kiln.faces.operation import LogFormat, log_options, observed, sending_webho
 from kiln.faces.stop_signals import StopSignals
 
 if TYPE_CHECKING:
+    from kiln.jobs.crew.worker import Worker
     from kiln.jobs.service import Service
-    from kiln.jobs.work.worker import Worker
 
 GRACE_S: Final = 30.0
 """What a stop signal leaves to what runs; most orchestrators send SIGKILL 30 s after theirs, and more is asked for by --grace."""
@@ -89,8 +89,8 @@ def worker(
 @contextmanager
 def running_worker(service: Service, lanes: LaneChoice, *, name: str, data: Path, store_url: str) -> Iterator[Worker]:
     """A worker that takes jobs within the block. When it ends, whatever still runs is stopped at once."""
-    from kiln.jobs.work.carry_out import Carrier
-    from kiln.jobs.work.worker import Worker
+    from kiln.jobs.crew.carry_out import Carrier
+    from kiln.jobs.crew.worker import Worker
 
     with ExitStack() as stack:
         executor = open_executor(lanes, data=data, store=service.store, store_url=store_url, worker=name)

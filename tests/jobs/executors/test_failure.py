@@ -10,8 +10,8 @@ import pytest
 
 from kiln import errors
 from kiln.asset import Line, Verdict
+from kiln.jobs.crew.retry import decide
 from kiln.jobs.executors.failure import LaneCrashed, MemoryLimitError, StageBroken, as_data, crash_message, from_data
-from kiln.jobs.work.retry import decide
 
 
 def cross(error: BaseException) -> errors.KilnError:

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from kiln.errors import StorageError
+from kiln.jobs.crew.retry import decide
 from kiln.jobs.executors import child_process, scratch
 from kiln.jobs.executors.failure import LaneClosed, LaneNotStarted
 from kiln.jobs.executors.lane import Lane
 from kiln.jobs.executors.lane_setup import GPU_IDLE_S, IDLE_S, LaneSetup, LaneSite
 from kiln.jobs.executors.local import LocalExecutor
 from kiln.jobs.telemetry.metrics import REGISTRY
-from kiln.jobs.work.retry import decide
 from lanes import a_call, a_setup, gone, linux, run, wait_until
 
 LONG_S = 3600.0

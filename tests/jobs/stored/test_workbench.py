@@ -296,7 +296,7 @@ def test_whoever_waits_for_another_job_can_be_cancelled(store: Store, lane: Inli
 
 
 def test_what_passes_is_tried_again_and_told(store: Store, lane: InlineLane, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiln.jobs.work.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
+    monkeypatch.setattr("kiln.jobs.crew.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
     said: Said = []
     run_stored(store, lane, a_recipe(faint, wrap), said=said)
     assert worked.count("faint") == 2
@@ -308,7 +308,7 @@ def test_what_passes_is_tried_again_and_told(store: Store, lane: InlineLane, mon
 def test_poison_stops_after_three_crashes_and_a_closing_worker_is_left_at_once(
     store: Store, lane: InlineLane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiln.jobs.work.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
+    monkeypatch.setattr("kiln.jobs.crew.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
     failures: list[Exception] = [LaneCrashed("died", ended_with=-9)] * 3
 
     def fail(call: StageCall) -> None:
@@ -419,7 +419,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 @linux
 def test_real_lanes_give_the_same_bytes_though_a_child_is_killed(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiln.jobs.work.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
+    monkeypatch.setattr("kiln.jobs.crew.stage_runner.StageRunner._wait", lambda self, seconds, context: None)
     path = tmp_path / "ball.stl"
     path.write_bytes(write_stl("ball", sphere(12, 24)))
     here = process(path, recipe="mobile", out=tmp_path / "here", cache=False, **SMALL)

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
 from kiln.asset import Package, Verdict
+from kiln.jobs.crew.stage_news import JobNews, Tell
+from kiln.jobs.crew.stage_runner import Runs, RunStage, StageRunner
 from kiln.jobs.executors.interface import CallLimits
 from kiln.jobs.executors.terms import FELL_SHORT
 from kiln.jobs.stored.calls import KnownCall, Parts, call_for, handle_of, parts_of, report_of, with_history, with_terms
 from kiln.jobs.stored.nouns import StoredAsset, StoredFile
 from kiln.jobs.stored.record import StageRecord
-from kiln.jobs.work.stage_news import JobNews, Tell
-from kiln.jobs.work.stage_runner import Runs, RunStage, StageRunner
 from kiln.pipeline.recipe import RecipeStep
 from kiln.stages.stage import Context
 from kiln.storage.store import Store

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from kiln.errors import ConflictError, KilnError, SetupError, StorageError
+from kiln.jobs.crew.caretaker import Caretaker
+from kiln.jobs.crew.claim import put_back_lost
+from kiln.jobs.crew.sole_worker import worker_lock
 from kiln.jobs.engine import IDLE_POLL_S, Engine, WorkflowQueue
 from kiln.jobs.executors.interface import LaneKind, Progress, StageCall, StageExecutor, StageResult
 from kiln.jobs.executors.lane_pool import LanePool
@@ -19,9 +22,6 @@ from kiln.jobs.records.job import Failure, State
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.roster import Roster
 from kiln.jobs.telemetry.logs import log_context
-from kiln.jobs.work.caretaker import Caretaker
-from kiln.jobs.work.claim import put_back_lost
-from kiln.jobs.work.sole_worker import worker_lock
 from kiln.version import VERSION
 
 _LOG: Final = logging.getLogger(__name__)

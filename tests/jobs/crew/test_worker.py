@@ -19,12 +19,12 @@ from jobs.checker import broken_promises, read_history
 from jobs.processes import Process
 from jobs.rig import FakeLanes, Records, order, records, state_of, wait_until
 from kiln.errors import SetupError
+from kiln.jobs.crew.worker import Worker, usual_width
 from kiln.jobs.records.database import Database
 from kiln.jobs.records.events import EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.job import Job
 from kiln.jobs.records.job_store import JobStore
-from kiln.jobs.work.worker import Worker, usual_width
 
 LOST, HOME = "its worker was lost", "its worker was sent home"
 
@@ -161,7 +161,7 @@ def test_jobs_that_never_reached_the_queue_are_found(yard: Yard, database_url: s
 
 
 def test_a_second_worker_of_the_name_is_refused(yard: Yard, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiln.jobs.work.sole_worker.PATIENCE_S", 0.1)
+    monkeypatch.setattr("kiln.jobs.crew.sole_worker.PATIENCE_S", 0.1)
     second = Worker(yard.kept, FakeLanes(), executor_id="w1", carry_out=print)
     with toiler(database_url):
         with pytest.raises(SetupError, match=r"another worker runs .* already"):

@@ -8,11 +8,11 @@ import pytest
 
 from jobs.rig import order
 from kiln.errors import ConflictError
+from kiln.jobs.crew.claim import claim, is_poison, put_back_lost
 from kiln.jobs.records.events import Event, EventKind
 from kiln.jobs.records.failure_reason import FailureReason
 from kiln.jobs.records.job import Job, State
 from kiln.jobs.records.job_store import JobStore
-from kiln.jobs.work.claim import claim, is_poison, put_back_lost
 
 STARTED = (EventKind.STAGE_STARTED, {"stage": "bake", "lane": "cpu0"})
 DONE = (EventKind.STAGE_FINISHED, {"stage": "bake", "lane": "cpu0", "outcome": "done"})

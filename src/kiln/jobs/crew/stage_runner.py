@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from kiln.errors import Cancelled, StorageError
+from kiln.jobs.crew.retry import decide
+from kiln.jobs.crew.stage_news import JobNews, StageNews
 from kiln.jobs.executors.failure import LaneClosed, LaneCrashed
 from kiln.jobs.executors.interface import Progress, Reference, StageCall, StageResult
 from kiln.jobs.records.events import EventKind
@@ -19,8 +21,6 @@ from kiln.jobs.stored.same_work import SameWork
 from kiln.jobs.telemetry import metrics
 from kiln.jobs.telemetry.logs import log_context
 from kiln.jobs.telemetry.tracing import stage_span
-from kiln.jobs.work.retry import decide
-from kiln.jobs.work.stage_news import JobNews, StageNews
 from kiln.stages.stage import Context
 from kiln.storage.store import Store
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import event
 
 from kiln.errors import StorageError
+from kiln.jobs.crew.job_watch import JobWatch
 from kiln.jobs.records.database import Database
 from kiln.jobs.records.job import Job, Request
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.orders import Order
-from kiln.jobs.work.job_watch import JobWatch
 
 PATIENCE_S = 60.0
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kiln.errors import BackendError, Cancelled
+from kiln.jobs.crew.stage_news import JobNews, StageNews
 from kiln.jobs.executors.interface import Progress, StageResult
 from kiln.jobs.records.events import EventKind
-from kiln.jobs.work.stage_news import JobNews, StageNews
 from kiln.stages import Context
 
 Said = list[tuple[EventKind, Mapping[str, Any]]]
@@ -45,7 +45,7 @@ def test_progress_is_thinned_and_a_share_of_the_whole_job(news: JobNews, said: S
 
 
 def test_a_job_never_goes_back(news: JobNews, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiln.jobs.work.stage_news._PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("kiln.jobs.crew.stage_news._PROGRESS_EVERY_S", 0.0)
     for stage, share in (("bake", 0.9), ("cutout", 0.1), ("unknown", 1.0), ("export", 5.0)):
         news.progress(stage, share, stages=["cutout", "bake", "export"])
     assert [data["share"] for _, data in said] == [0.6333, 0.6333, 0.6333, 1.0]

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import MetaData, Table, event, select, text
 
 from jobs.rig import Records, call, order, records
+from kiln.jobs.crew import caretaker
+from kiln.jobs.crew.caretaker import Caretaker
 from kiln.jobs.engine import SCHEMA, Workflow, workflow_queue
 from kiln.jobs.records.job import Job
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.roster import Roster
-from kiln.jobs.work import caretaker
-from kiln.jobs.work.caretaker import Caretaker
 
 ROUND_S = 5.0
 
@@ -28,7 +28,7 @@ class Scene:
         self.running: set[str] = set()
         self.caretaker = Caretaker(kept.database, kept.queue, executor_id="me", running=lambda: self.running, silence_s=45)
         self.now_s = 1000.0
-        monkeypatch.setattr("kiln.jobs.work.caretaker.time.monotonic", lambda: self.now_s)
+        monkeypatch.setattr("kiln.jobs.crew.caretaker.time.monotonic", lambda: self.now_s)
 
     def job(self) -> Job:
         job = self.jobs.submit(order()).job

@@ -18,6 +18,9 @@ from kiln.errors import Cancelled, KilnError, StorageError
 from kiln.formats.picture import read_picture
 from kiln.formats.png import encode_png
 from kiln.formats.stl_write import write_stl
+from kiln.jobs.crew import carry_out
+from kiln.jobs.crew.carry_out import Carrier
+from kiln.jobs.crew.measured import at_held_price, work_in
 from kiln.jobs.executors.failure import LaneClosed
 from kiln.jobs.executors.interface import StageCall
 from kiln.jobs.money.ledger import Ledger
@@ -31,9 +34,6 @@ from kiln.jobs.records.files import FileBook, NewFile
 from kiln.jobs.records.job import Job, Kind, Request, State
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.tables import FILES
-from kiln.jobs.work import carry_out
-from kiln.jobs.work.carry_out import Carrier
-from kiln.jobs.work.measured import at_held_price, work_in
 from kiln.pipeline.recipe import recipe_from_data
 from kiln.pipeline.run import Run
 from kiln.storage import Store

@@ -15,6 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from kiln.errors import Cancelled, ConflictError, KilnError, StorageError, TimeLimitError
+from kiln.jobs.crew.assembly import Assembly, stored
+from kiln.jobs.crew.claim import claim
+from kiln.jobs.crew.job_watch import JobWatch
+from kiln.jobs.crew.measured import measured_charges
+from kiln.jobs.crew.publish import keep_files, put_on_shelf, take_off_shelf
+from kiln.jobs.crew.retry import delay_s
+from kiln.jobs.crew.stage_runner import RunStage
 from kiln.jobs.executors.failure import LaneClosed
 from kiln.jobs.executors.interface import CallLimits
 from kiln.jobs.money.prices import Rate
@@ -28,13 +35,6 @@ from kiln.jobs.records.job import Failure, Job, Kind, Progress, State
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.stored.workbench import Workbench
 from kiln.jobs.telemetry.tracing import job_span
-from kiln.jobs.work.assembly import Assembly, stored
-from kiln.jobs.work.claim import claim
-from kiln.jobs.work.job_watch import JobWatch
-from kiln.jobs.work.measured import measured_charges
-from kiln.jobs.work.publish import keep_files, put_on_shelf, take_off_shelf
-from kiln.jobs.work.retry import delay_s
-from kiln.jobs.work.stage_runner import RunStage
 from kiln.pipeline.recipe import Recipe
 from kiln.pipeline.run import Event
 from kiln.storage import Store

@@ -14,6 +14,8 @@ from typing import Final
 from sqlalchemy import RowMapping, select
 
 from kiln.errors import InputError, StorageError
+from kiln.jobs.crew.claim import put_back_lost
+from kiln.jobs.crew.sole_worker import sole_chore
 from kiln.jobs.engine import Workflow, WorkflowQueue
 from kiln.jobs.records.database import Database
 from kiln.jobs.records.job import Job
@@ -21,8 +23,6 @@ from kiln.jobs.records.job_rows import job_of
 from kiln.jobs.records.job_store import JobStore
 from kiln.jobs.records.roster import HeartbeatWatch, Roster
 from kiln.jobs.records.tables import JOBS
-from kiln.jobs.work.claim import put_back_lost
-from kiln.jobs.work.sole_worker import sole_chore
 
 _PAGE: Final = 500
 """Jobs looked at in a round."""

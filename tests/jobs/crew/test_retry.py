@@ -19,8 +19,8 @@ from kiln.errors import (
     StorageFault,
     TimeLimitError,
 )
+from kiln.jobs.crew.retry import RetryPolicy, decide, delay_s
 from kiln.jobs.executors.failure import LaneBusy, LaneCrashed, MemoryLimitError, StageBroken
-from kiln.jobs.work.retry import RetryPolicy, decide, delay_s
 
 
 @pytest.mark.parametrize(
